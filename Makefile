@@ -1,0 +1,52 @@
+# Python 3.11 or newer, make and a package index are all it takes.
+PYTHON ?= python3
+STACK ?= dev
+VENV := .venv
+RUN := $(VENV)/bin/python
+REQUIREMENTS := requirements.txt $(wildcard workers/*/requirements.txt)
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up check resources test lint format lock clean
+
+help: ## what there is
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@echo "  STACK=dev|staging|prod chooses the stack."
+
+demo: $(INSTALLED) ## deploy the stack on this machine and run real jobs through its API
+	@$(RUN) -m sandbox demo --stack $(STACK)
+
+up: $(INSTALLED) ## deploy the stack on this machine and keep it up
+	@$(RUN) -m sandbox up --stack $(STACK)
+
+check: $(INSTALLED) ## run the program and the policies, nothing else
+	@$(RUN) -m sandbox check --stack $(STACK)
+
+resources: $(INSTALLED) ## list every resource that the stack declares
+	@$(RUN) -m sandbox resources --stack $(STACK)
+
+test: $(INSTALLED) ## the whole test suite
+	@$(RUN) -m pytest -n 2 --dist loadgroup
+
+lint: $(INSTALLED) ## ruff, pyright, import rules
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(VENV)/bin/pyright --pythonpath $(RUN)
+	@$(VENV)/bin/lint-imports
+
+format: $(INSTALLED) ## put the code into the common format
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+
+lock: $(INSTALLED) ## write constraints.txt anew from the requirements
+	@$(VENV)/bin/uv pip compile --quiet --universal --no-header --no-annotate --python-version 3.11 -o constraints.txt $(REQUIREMENTS)
+
+clean: ## remove what was installed and what the sandbox left
+	@rm -rf $(VENV) .sandbox
+
+$(INSTALLED): $(REQUIREMENTS) constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; say make PYTHON=python3.12")'
+	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check uv==$$(sed -n 's/^uv==//p' constraints.txt)
+	@$(VENV)/bin/uv pip install --quiet --python $(RUN) -c constraints.txt $(addprefix -r ,$(REQUIREMENTS))
+	@touch $@

@@ -1,0 +1,18 @@
+"""Stack configuration and worker folders → the platform."""
+
+from pathlib import Path
+
+import pulumi
+
+from components.platform import Platform
+from components.problems import ConfigurationError
+from components.settings import load_settings
+
+project_dir = Path(__file__).resolve().parent
+try:
+    settings = load_settings(project_dir)
+except ConfigurationError as error:
+    raise pulumi.RunError(str(error)) from None  # its text is for people; a traceback is not
+platform = Platform(settings, project_dir)
+pulumi.export("apiUrl", platform.url)
+pulumi.export("apiKey", platform.key)

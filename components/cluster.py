@@ -1,0 +1,54 @@
+"""The ECS cluster, with Fargate Spot as its default."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_aws as aws
+from pulumi_aws.ecs import ClusterCapacityProvidersDefaultCapacityProviderStrategyArgs as Strategy
+
+from components.site import Site
+
+
+class Cluster(pulumi.ComponentResource):
+    """A cluster of FARGATE and FARGATE_SPOT; tasks that name no capacity follow the stack's Spot share."""
+
+    def __init__(
+        self,
+        name: str,
+        site: Site,
+        *,
+        spot_share: int,
+        on_demand_base: int,
+        opts: pulumi.ResourceOptions | None = None,
+    ):
+        """spot_share: percent of tasks on Spot, beyond the first `on_demand_base` ones of a service."""
+        self.cluster_name = site.name(name)
+        self.arn = site.arn("ecs", f"cluster/{self.cluster_name}")
+        super().__init__(
+            "serverless-batch:cluster:Cluster",
+            name,
+            {"clusterName": self.cluster_name, "spotShare": spot_share, "onDemandBase": on_demand_base},
+            opts,
+        )
+        child = pulumi.ResourceOptions(parent=self)
+        cluster = aws.ecs.Cluster(
+            name,
+            name=self.cluster_name,
+            # Task metrics cost more than small tasks do; queues, functions and the workers' own metrics tell enough.
+            settings=[{"name": "containerInsights", "value": "disabled"}],
+            opts=child,
+        )
+        strategy = []  # a provider that gets nothing is left out
+        if spot_share:
+            strategy.append(Strategy(capacity_provider="FARGATE_SPOT", weight=spot_share, base=0))
+        if spot_share < 100 or on_demand_base:
+            strategy.append(Strategy(capacity_provider="FARGATE", weight=100 - spot_share, base=on_demand_base))
+        aws.ecs.ClusterCapacityProviders(
+            name,
+            cluster_name=cluster.name,
+            capacity_providers=["FARGATE", "FARGATE_SPOT"],
+            default_capacity_provider_strategies=strategy,
+            opts=child,
+        )
+        self.id: pulumi.Output[str] = cluster.id
+        self.register_outputs({"clusterName": self.cluster_name, "arn": self.arn})

@@ -1,0 +1,224 @@
+"""A worker's manifest, `workers/<name>/worker.yaml`: how it is triggered, what it needs, what it may touch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+
+from components import units
+from components.model import Model, read_value, sentence
+from components.problems import Problem, suggestion
+from components.schema import check_input_schema
+from components.yamlfile import read_yaml
+
+MIN_SCRATCH_GB, MAX_SCRATCH_GB = 20, 200  # Source: Fargate task ephemeral storage, Amazon ECS developer guide
+# A message stays in flight while its job runs, for at most 12 h in SQS; the twelfth is for starting and stopping.
+MAX_API_TIMEOUT = 11 * units.SECONDS["h"]
+MAX_CONCURRENCY = 500
+MAX_BACKOFF = 900
+
+BUCKETS = ("uploads", "results")
+VERBS = ("read", "write", "secret", "model")
+
+# Set by the task definition, the launcher, the image or the ECS agent.
+RESERVED_ENVIRONMENT = (
+    "WORKER", "JOBS", "JOBS_TABLE", "QUEUE_URL", "DLQ_URL", "RESULTS_BUCKET", "UPLOADS_BUCKET",
+    "TIMEOUT_SECONDS", "MAX_ATTEMPTS", "BACKOFF_SECONDS", "CAPACITY_PROVIDER", "VCPU", "MEMORY_GB", "ARCHITECTURE",
+    "ENGINE", "OPENAI_API_KEY", "HOME", "PATH", "PYTHONPATH", "TMPDIR",
+)  # fmt: skip
+RESERVED_PREFIXES = ("AWS_", "ECS_", "POWERTOOLS_")
+
+_SEGMENT = re.compile(r"[A-Za-z0-9!_.'()-]+")
+_SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# AWS access key, private key in PEM, Slack webhook or token, GitHub token: never anything else.
+_PLAIN_SECRET = re.compile(
+    r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"|hooks\.slack\.com/services/|\bxox[abp]-|\bgh[ps]_\w{36}"
+)
+
+
+def _between(value: int, low: int, high: int, text: Callable[[int], str]) -> int:
+    if value < low:
+        raise ValueError(f"is too small; nearest: {text(low)}")
+    if value > high:
+        raise ValueError(f"is too large; nearest: {text(high)}")
+    return value
+
+
+def _vcpu(value: object) -> object:
+    return units.fargate_vcpu(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _timeout(value: object) -> int:
+    return _between(units.seconds(value), 1, MAX_API_TIMEOUT, units.duration_text)
+
+
+def _backoff(value: object) -> int:
+    return _between(units.seconds(value), 1, MAX_BACKOFF, units.duration_text)
+
+
+def _scratch(value: object) -> int:
+    size = _between(units.mebibytes(value), MIN_SCRATCH_GB * 1024, MAX_SCRATCH_GB * 1024, units.memory_text)
+    if size % 1024:
+        raise ValueError("does not come to whole GB")
+    return size // 1024
+
+
+Vcpu = Annotated[float, BeforeValidator(_vcpu)]
+Memory = Annotated[int, BeforeValidator(units.mebibytes)]
+Timeout = Annotated[int, BeforeValidator(_timeout)]
+Backoff = Annotated[int, BeforeValidator(_backoff)]
+Scratch = Annotated[int, BeforeValidator(_scratch)]
+Concurrency = Annotated[int, Field(ge=1, le=MAX_CONCURRENCY)]
+
+
+class Resources(Model):
+    """What one task of the worker gets.
+
+    vcpu, memory_mib: a size that Fargate offers.
+    timeout_seconds: the longest that one attempt of a job may take.
+    scratch_gib: room for files under /tmp, in GiB; Fargate gives 20 without being asked.
+    """
+
+    vcpu: Vcpu
+    memory_mib: Memory = Field(alias="memory")
+    timeout_seconds: Timeout = Field(alias="timeout")
+    scratch_gib: Scratch = Field(default=MIN_SCRATCH_GB, alias="scratch")
+    architecture: Literal["x86_64", "arm64"] = "x86_64"
+
+    @field_validator("memory_mib")
+    @classmethod
+    def _offered_by_fargate(cls, memory: int, info: ValidationInfo) -> int:
+        if "vcpu" in info.data:
+            units.check_fargate_memory(info.data["vcpu"], memory)
+        return memory
+
+
+class ApiTrigger(Model):
+    """Jobs come through the job API; at most `concurrency` of them run at a time."""
+
+    concurrency: Concurrency = 10
+
+
+class Trigger(Model):
+    """How work reaches the worker: exactly one way."""
+
+    api: ApiTrigger
+
+
+class Retry(Model):
+    """attempts: how often a job that fails is tried. backoff_seconds: before the second attempt; then it doubles."""
+
+    attempts: Annotated[int, Field(ge=1, le=10)] = 3
+    backoff_seconds: Backoff = Field(default=10, alias="backoff")
+
+
+class BucketGrant(Model):
+    """Read from or write to a bucket, under `prefix`, which is empty or ends with a slash."""
+
+    verb: Literal["read", "write"]
+    bucket: Literal["uploads", "results"]
+    prefix: str = ""
+
+
+class SecretGrant(Model):
+    """Read one secret of AWS Secrets Manager, by its name."""
+
+    name: str
+
+
+class ModelGrant(Model):
+    """Call the model that the stack's engine names."""
+
+
+def _trigger(value: object) -> object:
+    """The short form `api` as the long one `{api: {}}`."""
+    known = list(Trigger.model_fields)
+    names = [value] if isinstance(value, str) else list(value) if isinstance(value, dict) else []
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise sentence(f"{unknown[0]!r} is not a trigger; {suggestion(unknown[0], known)}")
+    if len(names) != 1:
+        raise sentence(f"must name exactly one trigger; allowed: {', '.join(known)}")
+    return {value: {}} if isinstance(value, str) else value
+
+
+def _grant(value: object) -> BucketGrant | SecretGrant | ModelGrant:
+    if not isinstance(value, dict) or len(value) != 1:
+        raise sentence("must be one verb with what it is for, such as {read: uploads}")
+    [(verb, target)] = value.items()
+    if verb not in VERBS:
+        raise sentence(f"{verb!r} is not a verb; {suggestion(verb, VERBS)}")
+    if verb == "model":
+        if target is not True:
+            raise sentence("a model is granted with {model: true}; without the line it is not")
+        return ModelGrant()
+    if not isinstance(target, str):
+        raise sentence(f"{verb} needs text after the colon, such as {{read: uploads}}")
+    if verb == "secret":
+        if not _SECRET_NAME.fullmatch(target):
+            raise sentence(f"{target!r} is not the name of a secret: letters, digits and /_+=.@- without wildcards")
+        return SecretGrant(name=target)
+    bucket, _, folder = target.partition("/")
+    if bucket not in BUCKETS:
+        raise sentence(f"{target!r} does not begin with a bucket; {suggestion(bucket or folder, BUCKETS)}")
+    folder = folder.removesuffix("/")
+    for segment in folder.split("/") if folder else []:
+        if not _SEGMENT.fullmatch(segment) or segment in (".", ".."):
+            raise sentence(f"{target!r} is not a bucket with a prefix: plain folder names, no wildcards, none empty")
+    return BucketGrant(verb=verb, bucket=bucket, prefix=f"{folder}/" if folder else "")
+
+
+def _variable_name(name: str) -> str:
+    if not _VARIABLE.fullmatch(name):
+        raise sentence("is not the name of an environment variable: letters, digits and _")
+    if name in RESERVED_ENVIRONMENT or name.startswith(RESERVED_PREFIXES):
+        raise sentence("is set by the platform; choose another name")
+    return name
+
+
+def _variable_value(value: str) -> str:
+    if _PLAIN_SECRET.search(value):
+        raise sentence("holds a secret in plain text; keep it in AWS Secrets Manager and grant {secret: its name}")
+    return value
+
+
+Grant = Annotated[BucketGrant | SecretGrant | ModelGrant, BeforeValidator(_grant)]
+VariableName = Annotated[str, AfterValidator(_variable_name)]
+VariableValue = Annotated[str, AfterValidator(_variable_value)]
+
+
+class Manifest(Model):
+    """worker.yaml, validated.
+
+    input: JSON Schema of a job's input (`components.schema`).
+    environment: plain variables that the worker's code reads.
+    """
+
+    description: Annotated[str, Field(min_length=1, max_length=500)]
+    trigger: Annotated[Trigger, BeforeValidator(_trigger)]
+    resources: Resources
+    retry: Retry = Retry()
+    grants: tuple[Grant, ...] = ()
+    input: dict[str, Any]
+    environment: dict[VariableName, VariableValue] = Field(default={})
+
+
+def read_manifest(path: Path, file: str) -> tuple[Manifest | None, list[Problem]]:
+    """The manifest at `path`, called `file` in messages, and everything that is wrong with it.
+
+    Without a manifest there is at least one problem; with problems the manifest must not be used.
+    """
+    document, problems = read_yaml(path, file)
+    if document.data is None:
+        return None, problems or [document.source.problem("is empty")]
+    manifest, found = read_value(Manifest, document.data, document.source)
+    problems += found
+    if isinstance(document.data, dict) and "input" in document.data:
+        problems += check_input_schema(document.data["input"], document.source.inside("input"))
+    return manifest, problems

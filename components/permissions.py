@@ -1,0 +1,235 @@
+"""Least-privilege IAM: what may be done, as statements, and the one component that makes roles of them.
+
+No other file writes IAM. Statements reach the engine as plain inputs of the `Role` component, so policies can read
+them at preview even where an ARN is not known yet.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from components.site import Site
+
+ArnInput = pulumi.Input[str]
+# Prefixes of cross-region inference profiles.
+GEOGRAPHIES = frozenset({"apac", "au", "ca", "eu", "global", "jp", "us", "us-gov"})
+
+
+class Statement(TypedDict):
+    """One IAM policy statement."""
+
+    Effect: str
+    Action: list[str]
+    Resource: NotRequired[list[ArnInput]]
+    Principal: NotRequired[Any]
+    Condition: NotRequired[dict[str, Any]]
+
+
+def allow(actions: Sequence[str], resources: Sequence[ArnInput], condition: dict[str, Any] | None = None) -> Statement:
+    statement = Statement(Effect="Allow", Action=sorted(actions), Resource=list(resources))
+    if condition:
+        statement["Condition"] = condition
+    return statement
+
+
+# --- grants: one function for each thing a workload may do ------------------------------------------------------
+
+
+def read_objects(bucket_arn: str, prefix: str = "") -> list[Statement]:
+    """Read objects below a prefix, and tell a missing object from a forbidden one.
+
+    For the latter S3 asks for ListBucket, and of a GetObject it knows no prefix: a condition on it would never hold.
+    """
+    return [allow(["s3:GetObject"], [f"{bucket_arn}/{prefix}*"]), allow(["s3:ListBucket"], [bucket_arn])]
+
+
+def write_objects(bucket_arn: str, prefix: str = "") -> list[Statement]:
+    return [allow(["s3:AbortMultipartUpload", "s3:PutObject"], [f"{bucket_arn}/{prefix}*"])]
+
+
+def read_secret(secret_arn: str) -> list[Statement]:
+    return [allow(["secretsmanager:GetSecretValue"], [secret_arn])]
+
+
+def invoke_model(site: Site, model: str) -> list[Statement]:
+    """Invoke one Bedrock model or, if its id begins with a geography, one inference profile and the model behind it."""
+    geography, _, foundation = model.partition(".")
+    if geography not in GEOGRAPHIES:
+        return [allow(["bedrock:InvokeModel"], [f"arn:{site.partition}:bedrock:{site.region}::foundation-model/{model}"])]
+    profile = site.arn("bedrock", f"inference-profile/{model}")
+    return [
+        allow(["bedrock:InvokeModel"], [profile]),
+        # The profile chooses the region; only through it may the model be called there.
+        allow(
+            ["bedrock:InvokeModel"],
+            [f"arn:{site.partition}:bedrock:*::foundation-model/{foundation}"],
+            {"StringEquals": {"bedrock:InferenceProfileArn": profile}},
+        ),
+    ]
+
+
+def send_messages(*queue_arns: str) -> list[Statement]:
+    return [allow(["sqs:SendMessage"], queue_arns)]
+
+
+def consume_queue(*queue_arns: str) -> list[Statement]:
+    """What an event source mapping needs, and what changes a received message."""
+    actions = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+    return [allow(actions, queue_arns)]
+
+
+def hold_messages(*queue_arns: str) -> list[Statement]:
+    """Keep, give back or delete messages that somebody else received."""
+    return [allow(["sqs:ChangeMessageVisibility", "sqs:DeleteMessage"], queue_arns)]
+
+
+def write_items(table_arn: str, *, create: bool = False, delete: bool = False) -> list[Statement]:
+    """Read and change single items of a table."""
+    actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+    actions += ["dynamodb:PutItem"] if create else []
+    actions += ["dynamodb:DeleteItem"] if delete else []
+    return [allow(actions, [table_arn])]
+
+
+def query_index(table_arn: str, index: str) -> list[Statement]:
+    return [allow(["dynamodb:Query"], [f"{table_arn}/index/{index}"])]
+
+
+def read_stream(stream_arn: ArnInput) -> list[Statement]:
+    # ListStreams has no resource of its own, and a consumer that knows the stream does not need it.
+    actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
+    return [allow(actions, [stream_arn])]
+
+
+def publish(topic_arn: ArnInput) -> list[Statement]:
+    return [allow(["sns:Publish"], [topic_arn])]
+
+
+def run_tasks(site: Site, cluster: str, families: Sequence[str], roles: Sequence[str]) -> list[Statement]:
+    """Start tasks of these families on one cluster, and hand them exactly their roles."""
+    on_cluster = {"ArnEquals": {"ecs:cluster": site.arn("ecs", f"cluster/{cluster}")}}
+    to_tasks = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+    definitions = [site.arn("ecs", f"task-definition/{family}:*") for family in families]
+    return [
+        allow(["ecs:RunTask"], definitions, on_cluster),
+        allow(["iam:PassRole"], [site.role_arn(role) for role in roles], to_tasks),
+        *_tasks(site, cluster, "ecs:DescribeTasks"),
+    ]
+
+
+def stop_tasks(site: Site, cluster: str) -> list[Statement]:
+    return _tasks(site, cluster, "ecs:StopTask")
+
+
+def _tasks(site: Site, cluster: str, action: str) -> list[Statement]:
+    on_cluster = {"ArnEquals": {"ecs:cluster": site.arn("ecs", f"cluster/{cluster}")}}
+    return [allow([action], [site.arn("ecs", f"task/{cluster}/*")], on_cluster)]
+
+
+def write_logs(log_group_arn: str) -> list[Statement]:
+    return [allow(["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:*"])]
+
+
+def pull_image(repository_arn: str) -> list[Statement]:
+    return [
+        allow(["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], [repository_arn]),
+        allow(["ecr:GetAuthorizationToken"], ["*"]),  # the action knows no resource
+    ]
+
+
+# --- resource policies ---------------------------------------------------------------------------------------
+
+
+def tls_only(resource_arns: Sequence[str], action: str) -> Statement:
+    """Refuse whatever comes without TLS."""
+    return Statement(
+        Effect="Deny",
+        Principal="*",
+        Action=[action],
+        Resource=list(resource_arns),
+        Condition={"Bool": {"aws:SecureTransport": "false"}},
+    )
+
+
+def callers_from(addresses: Sequence[str]) -> list[Statement]:
+    """Resource policy of an API: anybody with a key, and only from these addresses if there are any."""
+    invoke = Statement(Effect="Allow", Principal="*", Action=["execute-api:Invoke"], Resource=["execute-api:/*"])
+    if not addresses:
+        return [invoke]
+    elsewhere = {"NotIpAddress": {"aws:SourceIp": list(addresses)}}
+    return [invoke, invoke | Statement(Effect="Deny", Action=["execute-api:Invoke"], Condition=elsewhere)]
+
+
+def alarms_publish(site: Site, topic_arn: str) -> list[Statement]:
+    """Resource policy of a topic: CloudWatch alarms of this account may publish."""
+    condition = {"StringEquals": {"aws:SourceAccount": site.account}}
+    return [
+        Statement(
+            Effect="Allow",
+            Principal={"Service": "cloudwatch.amazonaws.com"},
+            Action=["sns:Publish"],
+            Resource=[topic_arn],
+            Condition=condition,
+        )
+    ]
+
+
+def document(statements: Sequence[Statement]) -> pulumi.Output[str]:
+    """The policy document as canonical JSON: the same statements give the same text, so nothing drifts."""
+    return pulumi.Output.from_input(list(statements)).apply(
+        lambda known: json.dumps({"Version": "2012-10-17", "Statement": known}, sort_keys=True)
+    )
+
+
+# --- roles ---------------------------------------------------------------------------------------------------
+
+
+def assumed_by(site: Site, service: str) -> list[Statement]:
+    """Trust for one AWS service; where the service says for whom it acts, only for this account."""
+    statement = Statement(Effect="Allow", Principal={"Service": f"{service}.amazonaws.com"}, Action=["sts:AssumeRole"])
+    if service == "ecs-tasks":
+        statement["Condition"] = {
+            "ArnLike": {"aws:SourceArn": site.arn("ecs", "*")},
+            "StringEquals": {"aws:SourceAccount": site.account},
+        }
+    elif service in ("pipes", "apigateway"):
+        statement["Condition"] = {"StringEquals": {"aws:SourceAccount": site.account}}
+    return [statement]  # Lambda sends no source keys when it assumes an execution role
+
+
+class Role(pulumi.ComponentResource):
+    """An IAM role for one workload: one service may assume it, and it may do what its statements say."""
+
+    def __init__(
+        self,
+        name: str,
+        site: Site,
+        service: str,
+        statements: Sequence[Statement],
+        opts: pulumi.ResourceOptions | None = None,
+    ):
+        """
+        service: who assumes it, e.g. "lambda", "ecs-tasks", "pipes".
+        statements: what it may do; adjacent statements of equal effect and scope are not merged.
+        """
+        self.role_name = site.name(name)
+        trust = assumed_by(site, service)
+        super().__init__(
+            "serverless-batch:permissions:Role",
+            name,
+            {"roleName": self.role_name, "trust": trust, "statements": list(statements)},
+            opts,
+        )
+        child = pulumi.ResourceOptions(parent=self)
+        role = aws.iam.Role(name, name=self.role_name, assume_role_policy=document(trust), opts=child)
+        self.arn: pulumi.Output[str] = role.arn
+        if statements:
+            policy = aws.iam.RolePolicy(name, role=role.name, policy=document(statements), opts=child)
+            # Whoever uses the role needs its policy in place, not just the role.
+            self.arn = pulumi.Output.all(role.arn, policy.id).apply(lambda both: both[0])
+        self.register_outputs({"arn": self.arn})

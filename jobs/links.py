@@ -1,0 +1,25 @@
+"""Time-limited links to objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from jobs.record import Job
+
+RESULT_SECONDS = 3600
+
+
+def s3_client() -> Any:
+    """An S3 client for presigning. Its links name the region, so a new bucket does not answer with a redirect."""
+    return boto3.client("s3", config=Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
+
+
+def result_link(s3: Any, job: Job) -> str | None:
+    """A link to the job's result, good for an hour; None if it has no result."""
+    if not (job.result_bucket and job.result_key):
+        return None
+    where = {"Bucket": job.result_bucket, "Key": job.result_key}
+    return s3.generate_presigned_url("get_object", Params=where, ExpiresIn=RESULT_SECONDS)

@@ -1,0 +1,142 @@
+"""Which queue of a stack a resource means, by ARN, URL or dependency, and who uses a queue for dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from policies.model import UNKNOWN, Resource, Stack
+from policies.values import nested, parse_json
+
+QUEUE = "aws:sqs/queue:Queue"
+REDRIVE_POLICY = "aws:sqs/redrivePolicy:RedrivePolicy"
+REDRIVE_ALLOW_POLICY = "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy"
+
+# Below these keys AWS resources name where their failures go: queues and SNS subscriptions (redrivePolicy); functions,
+# event targets, schedules, buses and pipes (deadLetterConfig); event source mappings and asynchronous invocation
+# (onFailure); IoT rules (errorAction); customer profiles (deadLetterQueueUrl).
+DEAD_LETTER_KEYS = frozenset({"redrivePolicy", "deadLetterConfig", "onFailure", "errorAction", "deadLetterQueueUrl"})
+# Properties with such keys further below, which as a whole may be unknown.
+HOLDERS = frozenset({
+    ("aws:lambda/eventSourceMapping:EventSourceMapping", "destinationConfig"),
+    ("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig", "destinationConfig"),
+    ("aws:pipes/pipe:Pipe", "sourceParameters"),
+    ("aws:scheduler/schedule:Schedule", "target"),
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Link:
+    """Which queue something means.
+
+    queue: the queue of this stack, if that is proven. name: the queue's name if it is known, of this stack or not.
+    candidates: URNs of the queues that it may mean; empty when proven or when the name is that of no queue here.
+    unknown: neither the name nor the queue is known.
+    """
+
+    queue: Resource | None = None
+    name: str | None = None
+    candidates: frozenset[str] = frozenset()
+    unknown: bool = False
+
+    @property
+    def fifo(self) -> bool | None:
+        """Whether the queue is a FIFO queue; None if that is unknown."""
+        if self.queue:
+            return is_fifo(self.queue)
+        return self.name.endswith(".fifo") if self.name is not None else None
+
+
+def is_fifo(queue: Resource) -> bool | None:
+    """Whether a queue is a FIFO queue; None if that is unknown."""
+    fifo, name = queue.get("fifoQueue"), queue.get("name")
+    if fifo is UNKNOWN:
+        return None
+    return fifo is True or (isinstance(name, str) and name.endswith(".fifo"))
+
+
+class Queues:
+    """The queues of a stack and who uses them for dead letters."""
+
+    def __init__(self, stack: Stack):
+        self._queues = {queue.urn: queue for queue in stack.of_type(QUEUE)}
+        self._by_name = {queue.get("name"): queue for queue in self._queues.values() if _text(queue.get("name"))}
+        self._by_arn = {queue.get("arn"): queue for queue in self._queues.values() if _text(queue.get("arn"))}
+        self.redrives: dict[str, list[tuple[Resource, Any]]] = {}
+        """Queue's URN → the resource that holds a redrive policy of the queue, and the policy."""
+        self.unplaced_redrives = False
+        """Whether there is a redrive policy of which it is not known whose it is."""
+        self.takes_dead_letters: set[str] = set()
+        """URNs of queues that are proven to be somebody's dead-letter queue."""
+        self.may_take_dead_letters: set[str] = set()
+        for resource in stack.resources:
+            self._read(resource)
+
+    def link(self, value: Any, resource: Resource, property_name: str) -> Link:
+        """The queue that `value` (ARN, URL or UNKNOWN), found in a property of a resource, means."""
+        if isinstance(value, str):
+            name = _queue_name(value)
+            return Link(self._by_arn.get(value) or self._by_name.get(name), name)
+        if value is not UNKNOWN:
+            return Link()
+        linked = self._queues.keys() & resource.dependencies.get(property_name, frozenset()) - {resource.urn}
+        if len(linked) == 1:
+            return Link(self._queues[next(iter(linked))])
+        return Link(candidates=frozenset(linked), unknown=True)
+
+    def _read(self, resource: Resource) -> None:
+        if resource.type == QUEUE:
+            policy = resource.given("redrivePolicy")
+            if policy not in (None, ""):
+                self.redrives.setdefault(resource.urn, []).append((resource, policy))
+            self._read_allowance(Link(resource), resource.given("redriveAllowPolicy"))
+        elif resource.type in (REDRIVE_POLICY, REDRIVE_ALLOW_POLICY):
+            owner = self.link(resource.get("queueUrl"), resource, "queueUrl")
+            if resource.type == REDRIVE_ALLOW_POLICY:
+                self._read_allowance(owner, resource.get("redriveAllowPolicy"))
+            elif owner.queue:
+                self.redrives.setdefault(owner.queue.urn, []).append((resource, resource.get("redrivePolicy")))
+            else:
+                self.unplaced_redrives |= owner.unknown
+        for name, value in _dead_letter_targets(resource):
+            link = self.link(value, resource, name)
+            if link.queue:
+                self.takes_dead_letters.add(link.queue.urn)
+            self.may_take_dead_letters |= link.candidates
+
+    def _read_allowance(self, queue: Link, policy: Any) -> None:
+        """A queue that names its sources takes dead letters, also when a source is in another stack."""
+        if not queue.queue or policy in (None, ""):
+            return
+        document = parse_json(policy)
+        if document is UNKNOWN:
+            self.may_take_dead_letters.add(queue.queue.urn)
+        elif isinstance(document, Mapping) and document.get("sourceQueueArns") not in (None, []):
+            self.takes_dead_letters.add(queue.queue.urn)
+
+
+def _dead_letter_targets(resource: Resource) -> Iterable[tuple[str, Any]]:
+    """Property → each text or UNKNOWN below one of the keys that name a dead-letter target."""
+    for name in resource.props:
+        value = resource.given(name)
+        if value is UNKNOWN and (resource.type, name) in HOLDERS:
+            yield name, value
+            continue
+        for target in [item for key, item in nested({name: value}) if key in DEAD_LETTER_KEYS]:
+            document = parse_json(target)
+            for _, leaf in nested(target if document is None else document):
+                if leaf is UNKNOWN or isinstance(leaf, str):
+                    yield name, leaf
+
+
+def _queue_name(reference: str) -> str | None:
+    """The name in a queue's ARN or URL."""
+    if reference.startswith("arn:"):
+        parts = reference.split(":")
+        return parts[5] if len(parts) == 6 and parts[2] == "sqs" else None
+    return reference.rsplit("/", 1)[-1] if reference.startswith(("https://", "http://")) else None
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)

@@ -1,0 +1,64 @@
+"""`iam-resource-star`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from policies.model import UNKNOWN, Config, Finding, Resource, ResourceRule, Severity, refuse, unsettled
+from policies.rules.iam.actions import Reach, matching, reach
+from policies.rules.iam.conditions import named, narrows
+from policies.rules.iam.statements import HOLDERS, UNKNOWN_TEXT, Statement, allowing, open_questions, permissions
+
+SHOWN = 5  # names of actions in a message; the others are counted
+
+
+def check(resource: Resource, _config: Config) -> Iterable[Finding]:
+    documents = permissions(resource)
+    yield from open_questions(resource, documents)
+    for statement in allowing(documents):
+        restrictable = _restrictable(statement)
+        if not restrictable or "NotResource" in statement.excluding:
+            continue
+        narrow = narrows(statement.condition, _is_resource_key, named)
+        if any(each is not UNKNOWN and covers_all(str(each)) for each in statement.resources):
+            if narrow is UNKNOWN:
+                yield unsettled(resource, f"the condition of {statement.place}")
+            elif not narrow:
+                more = f" and {len(restrictable) - SHOWN} more" if len(restrictable) > SHOWN else ""
+                yield refuse(
+                    resource,
+                    f"may do {', '.join(restrictable[:SHOWN])}{more} on every resource: {statement.place} has the "
+                    "Resource *. Name the ARNs of the resources that are used.",
+                )
+        elif UNKNOWN in statement.resources and narrow is not True:
+            yield unsettled(resource, f"a resource in {statement.place}")
+
+
+def covers_all(arn: str) -> bool:
+    """Whether a Resource means everything of its service: "*", "arn:aws:s3:::*", "arn:aws:sqs:eu-central-1:1:*"."""
+    return not arn.split(":", 5)[-1].strip("*?/:")
+
+
+def _restrictable(statement: Statement) -> list[str]:
+    """Names of the statement's actions that a resource's ARN can restrict; what is too wide is another rule's."""
+    named_actions = [str(a) for a in statement.actions if a is not UNKNOWN and reach(str(a)) is Reach.NAMED]
+    return sorted({found.name for action in named_actions for found in matching(action) if found.restrictable})
+
+
+def _is_resource_key(key: str) -> bool:
+    """Condition keys that pick the resources as an ARN would."""
+    return key == "ecs:cluster" or key.partition(":")[2].startswith("resourcetag/")
+
+
+RULE = ResourceRule(
+    id="iam-resource-star",
+    theme="iam",
+    description="An action that can be restricted to resources is allowed on named resources only.",
+    why="With the Resource * a workload reaches every queue, table and bucket of the account, not just its own. Some "
+    "actions accept nothing else, such as ecr:GetAuthorizationToken; they pass.",
+    steps="Name the ARNs. A condition on the resource's tags (aws:ResourceTag) or on ecs:cluster counts as well.",
+    unknown=UNKNOWN_TEXT + " A statement whose Resource is unknown is advised of, unless its condition narrows it.",
+    severity=Severity.HIGH,
+    types=HOLDERS,
+    check=check,
+)

@@ -1,0 +1,6 @@
+"""Logs: kept long enough to be of use, and not for ever."""
+
+from policies.model import Rule
+from policies.rules.logs import retention
+
+RULES: tuple[Rule, ...] = (retention.RULE,)

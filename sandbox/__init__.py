@@ -1,0 +1,1 @@
+"""Any stack, on this machine, without an AWS account."""

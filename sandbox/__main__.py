@@ -1,0 +1,81 @@
+"""`python -m sandbox up|demo|check|resources --stack S`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from components.problems import ConfigurationError
+from sandbox.program import ProgramError
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def main() -> int:
+    """0: as wished. 1: refused, or something did not succeed. 2: wrong arguments."""
+    arguments = _arguments()
+    sys.path.insert(0, str(PROJECT))
+    try:
+        return arguments.command(arguments.stack)
+    except (ConfigurationError, ProgramError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description="Any stack, on this machine, without AWS.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, command, text in (
+        ("up", _up, "deploy the stack here and serve it until Ctrl-C"),
+        ("demo", _demo, "deploy the stack here, run a job for each sample file, show what happened"),
+        ("check", _check, "run the program and the policies, nothing else"),
+        ("resources", _resources, "list every resource that the program registers"),
+    ):
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.add_argument("--stack", default="dev", help="name of the stack; its file is Pulumi.<stack>.yaml")
+        if name == "resources":
+            sub.add_argument("--json", action="store_true", help="one array of {urn, type, inputs, options}")
+            command = _resources_as_json if "--json" in sys.argv else command
+        sub.set_defaults(command=command)
+    return parser.parse_args()
+
+
+def _check(stack: str) -> int:
+    from sandbox.check import check
+
+    return check(PROJECT, stack)
+
+
+def _demo(stack: str) -> int:
+    from sandbox.demo import demo
+
+    return demo(PROJECT, stack)
+
+
+def _up(stack: str) -> int:
+    from sandbox.serve import serve
+
+    return serve(PROJECT, stack)
+
+
+def _resources(stack: str) -> int:
+    from sandbox.check import declared
+
+    for resource in declared(PROJECT, stack).resources:
+        print(f"{resource.type:60} {resource.name}")
+    return 0
+
+
+def _resources_as_json(stack: str) -> int:
+    from sandbox.check import declared
+
+    print(json.dumps([resource.as_json() for resource in declared(PROJECT, stack).resources], indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""The program and its policies, without anything being created."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from components.stackfile import engine_config
+from policies.settings import load
+from sandbox.analyzer import Violation, analyze
+from sandbox.invented import Invented
+from sandbox.program import Engine, Run, run
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def declared(project: Path, stack: str) -> Run:
+    """What the stack's program registers, with every value known."""
+    config = engine_config(project, stack)
+    return run(project, stack, config, Invented(config.get("aws:region", "")))
+
+
+def check(project: Path, stack: str) -> int:
+    """Run program and policies as a preview and as an update; print what they say; 1 if anything is refused."""
+    config = engine_config(project, stack)
+    engine = Invented(config.get("aws:region", ""))
+    preview = preview_violations(project, stack, config)
+    update = run(project, stack, config, engine)
+    violations = analyze(update.resources, config=load(stack))
+    console.print(f"Stack [bold]{stack}[/]: {len(update.resources)} resources.")
+    return 0 if report({"preview": preview, "update": violations}) else 1
+
+
+def preview_violations(project: Path, stack: str, config: Mapping[str, str]) -> list[Violation]:
+    """What the policies say before anything exists."""
+    engine: Engine = Invented(config.get("aws:region", ""))
+    return analyze(run(project, stack, config, engine, preview=True).resources, config=load(stack))
+
+
+def report(phases: Mapping[str, list[Violation]]) -> bool:
+    """Print violations by phase; whether the policies let the stack pass."""
+    refused = 0
+    for phase, violations in phases.items():
+        count = Counter(violation.level for violation in violations)
+        refused += count["mandatory"]
+        said = ", ".join(f"{n} {level}" for level, n in sorted(count.items())) or "nothing to say"
+        console.print(f"Policies at {phase}: {said}.")
+        for violation in violations:
+            colour = "red" if violation.level == "mandatory" else "yellow"
+            name = violation.urn.rsplit("::", 1)[-1]
+            console.print(f"  [{colour}]{violation.level}[/] {violation.policy} · {name or 'stack'}")
+            console.print(f"    {violation.message}", markup=False)
+    if refused:
+        console.print("[red bold]Refused:[/] a mandatory policy is violated; nothing would be deployed.")
+    else:
+        console.print("[green]Every policy passed.[/]")
+    return refused == 0

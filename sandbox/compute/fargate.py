@@ -1,0 +1,218 @@
+"""Fargate: each task that moto records runs as a process of this machine."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sandbox.cloud import Cloud
+
+IMAGE_PARTS = ("jobs", "workers/runtime", "workers/engines")  # what workers/Dockerfile copies besides the worker
+MAX_PROCESSES = max(2, os.cpu_count() or 2)  # more tasks stay PENDING, as they do while Fargate finds them room
+
+
+class Fargate:
+    """Starts and stops tasks. `unavailable`: capacity providers that have no capacity at the moment."""
+
+    def __init__(self, cloud: Cloud):
+        from moto.ecs.models import ecs_backends
+        from moto.ecs.responses import EC2ContainerServiceResponse
+        from moto.moto_api import state_manager
+
+        self._cloud = cloud
+        self.unavailable: set[str] = set()
+        self._tasks: dict[str, Task] = {}
+        self._places = threading.BoundedSemaphore(MAX_PROCESSES)
+        self._metadata = _metadata_server()
+        state_manager.set_transition("ecs::task", {"progression": "manual", "times": sys.maxsize})
+        backend = ecs_backends["123456789012"][cloud.region]
+        self._record, self._forget = backend.run_task, backend.stop_task
+        backend.run_task, backend.stop_task = self._run_task, self._stop_task
+        self._answer = EC2ContainerServiceResponse.run_task
+        EC2ContainerServiceResponse.run_task = _with_failures(self._answer)
+
+    def _run_task(self, *args: Any, **kwargs: Any) -> list[Any]:
+        strategy = args[10] if len(args) > 10 else kwargs.get("capacity_provider_strategy")
+        if strategy and strategy[0]["capacityProvider"] in self.unavailable:
+            return []
+        recorded = self._record(*args, **kwargs)
+        for model in recorded:
+            model.last_status = "PENDING"
+            self._tasks[model.task_arn] = Task(self._cloud, model, self._places, self._metadata)
+        return recorded
+
+    def _stop_task(self, cluster_str: str, task_str: str, reason: str) -> Any:
+        running = next((t for arn, t in self._tasks.items() if arn.endswith(task_str.rsplit("/", 1)[-1])), None)
+        if running is None:
+            return self._forget(cluster_str, task_str, reason)
+        running.stop(reason or "Task stopped by user")
+        return running.model
+
+    def running(self) -> list[Task]:
+        """Tasks that have not stopped."""
+        return [task for task in self._tasks.values() if task.model.last_status != "STOPPED"]
+
+    def reclaim(self, task: Task) -> None:
+        """What a Spot interruption does: SIGTERM, and SIGKILL once stopTimeout is over."""
+        task.stop("Your Spot Task was interrupted.")
+
+    def close(self) -> None:
+        from moto.ecs.responses import EC2ContainerServiceResponse
+
+        EC2ContainerServiceResponse.run_task = self._answer
+        for task in self.running():
+            task.kill()
+        self._metadata.shutdown()
+
+
+class Task:
+    """One task: waits for room, runs the container's command, tells moto how it ended."""
+
+    def __init__(self, cloud: Cloud, model: Any, places: threading.Semaphore, metadata: http.server.HTTPServer):
+        self._cloud, self.model, self._places = cloud, model, places
+        definition = cloud.client("ecs").describe_task_definition(taskDefinition=model.task_definition_arn)
+        self.container: dict[str, Any] = definition["taskDefinition"]["containerDefinitions"][0]
+        self._environment = self._variables(metadata)
+        self.worker = self._environment["WORKER"]
+        self.log = cloud.folder / "logs" / f"{self.worker}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._stopping = ""
+        self._killer: threading.Timer | None = None
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _variables(self, metadata: http.server.HTTPServer) -> dict[str, str]:
+        """Environment of the container: the image's, the definition's, its secrets, the call's overrides, ECS's."""
+        variables = {item["name"]: item["value"] for item in self.container.get("environment", [])}
+        for item in self.container.get("secrets", []):
+            secret = self._cloud.client("secretsmanager").get_secret_value(SecretId=item["valueFrom"])
+            variables[item["name"]] = secret["SecretString"]
+        for override in (self.model.overrides or {}).get("containerOverrides", []):
+            variables |= {item["name"]: item["value"] for item in override.get("environment", [])}
+        host, port = metadata.server_address[:2]
+        if json.loads(variables.get("ENGINE", "{}")).get("kind") == "bedrock":
+            variables["ENGINE"] = '{"kind": "offline"}'  # no Bedrock on this machine; results say who answered
+        scratch = self._cloud.folder / "scratch" / self.model.id
+        return {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "LANG": "C.UTF-8",
+            "HOME": str(scratch),
+            "TMPDIR": str(scratch),
+            "ECS_CONTAINER_METADATA_URI_V4": f"http://{host!s}:{port}/v4/{self.model.task_arn}",
+            **self._cloud.environment(),
+            **variables,
+        }
+
+    def _run(self) -> None:
+        with self._places:
+            root = unpack_image(self._cloud.project, self.worker, self._cloud.folder / "images" / self.worker)
+            scratch = Path(self._environment["TMPDIR"])
+            scratch.mkdir(parents=True, exist_ok=True)
+            with self._lock:
+                if self._stopping:
+                    self._stopped(None)
+                    return
+                self.log.parent.mkdir(parents=True, exist_ok=True)
+                with self.log.open("ab") as output:
+                    self._process = subprocess.Popen(
+                        self.container["command"], cwd=root, env=self._environment | {"PYTHONPATH": str(root)},
+                        stdout=output, stderr=output, start_new_session=True,
+                    )  # fmt: skip
+                self.model.last_status = "RUNNING"
+            code = self._process.wait()
+            self._signal(signal.SIGKILL)  # a container's end takes all its processes with it
+            if self._killer:
+                self._killer.cancel()
+            self._stopped(code)
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _stopped(self, code: int | None) -> None:
+        # Containers report death by a signal as 128 + its number.
+        self.model.containers[0].exit_code = 128 - code if code is not None and code < 0 else code
+        self.model.stopped_reason = self._stopping or "Essential container in task exited"
+        self.model.desired_status = "STOPPED"
+        self.model.last_status = "STOPPED"
+
+    def stop(self, reason: str) -> None:
+        """SIGTERM now, SIGKILL after the container's stopTimeout."""
+        with self._lock:
+            self._stopping = reason
+            self.model.desired_status = "STOPPED"
+            if self._process is None or self._process.poll() is not None:
+                return
+            # ECS signals the container's first process only.
+            self._process.send_signal(signal.SIGTERM)
+            self._killer = threading.Timer(self.container.get("stopTimeout", 30), self.kill)
+            self._killer.daemon = True
+            self._killer.start()
+
+    def kill(self) -> None:
+        """SIGKILL, without a warning."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            try:
+                os.killpg(self._process.pid, number)
+            except ProcessLookupError:
+                pass
+
+
+def unpack_image(project: Path, worker: str, root: Path) -> Path:
+    """The files that the worker's image would hold, and nothing else, under `root`."""
+    if not root.exists():
+        partial = root.with_name(f"{root.name}-{threading.get_ident()}")
+        ignore = shutil.ignore_patterns("__pycache__")
+        for part in (*IMAGE_PARTS, f"workers/{worker}"):
+            if (project / part).is_dir():
+                shutil.copytree(project / part, partial / part, ignore=ignore)
+        shutil.copyfile(project / "workers/__init__.py", partial / "workers/__init__.py")
+        try:
+            partial.rename(root)
+        except OSError:  # another task was faster
+            shutil.rmtree(partial)
+    return root
+
+
+def _with_failures(answer: Any) -> Any:
+    """Moto answers without `failures`; ECS names in it what it could not place."""
+
+    def run_task(response: Any) -> Any:
+        result = answer(response)
+        missing = int(response._get_param("count", 1)) - len(result.result["tasks"])
+        reason = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
+        result.result["failures"] = [{"reason": reason}] * missing
+        return result
+
+    return run_task
+
+
+def _metadata_server() -> http.server.HTTPServer:
+    """The container agent's endpoint: `…/v4/<task ARN>/task` tells a task who it is."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802 (the base class's name)
+            arn = self.path.removeprefix("/v4/").removesuffix("/task")
+            body = json.dumps({"TaskARN": arn, "Cluster": arn.split("/")[-2], "LaunchType": "FARGATE"}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server

@@ -1,0 +1,158 @@
+"""Lambda: each function's archive unpacked, its handler in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+
+if TYPE_CHECKING:
+    from sandbox.cloud import Cloud
+
+HOST = Path(__file__).with_name("lambda_host.py")
+MAX_PROCESSES = 4  # of one function at once; more invocations wait, as they would for a concurrency limit
+
+
+class FunctionError(Exception):
+    """The invocation failed: the handler raised, timed out or died."""
+
+
+class Functions:
+    """The functions of a stack, by name or ARN."""
+
+    def __init__(self, cloud: Cloud):
+        self._cloud = cloud
+        self._functions: dict[str, Function] = {}
+        self.overrides: dict[str, str] = {}
+        """Environment that every function gets on top of its own, for endpoints outside AWS."""
+
+    def add(self, name: str, inputs: dict[str, Any]) -> None:
+        folder = self._cloud.folder / "functions" / name
+        unpack(inputs["code"], self._cloud.project, folder)
+        self._functions[name] = Function(self._cloud, name, folder, inputs, self.overrides)
+
+    def invoke(self, name_or_arn: str, event: Any) -> Any:
+        """The handler's result; raises FunctionError."""
+        return self._functions[name_or_arn.rsplit(":", 1)[-1]].invoke(event)
+
+    def close(self) -> None:
+        for function in self._functions.values():
+            function.close()
+
+
+class Function:
+    """One function: idle processes wait warm, a busy function gets more of them."""
+
+    def __init__(self, cloud: Cloud, name: str, folder: Path, inputs: dict[str, Any], overrides: dict[str, str]):
+        self.name, self._folder = name, folder
+        self._handler, self._timeout = inputs["handler"], float(inputs["timeout"])
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(folder),
+            "PYTHONUNBUFFERED": "1",
+            "LANG": "C.UTF-8",
+            "AWS_LAMBDA_FUNCTION_NAME": name,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(int(inputs["memorySize"])),
+            "SANDBOX_FUNCTION_ARN": f"arn:aws:lambda:{cloud.region}:123456789012:function:{name}",
+            **cloud.environment(),
+            **inputs.get("environment", {}).get("variables", {}),
+        }
+        self._overrides = overrides
+        self._log = cloud.folder / "logs" / f"{name}.log"
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        self._idle: list[Host] = []
+        self._places = threading.BoundedSemaphore(MAX_PROCESSES)
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def invoke(self, event: Any) -> Any:
+        with self._places:
+            host = self._take()
+            try:
+                answer = host.call(event, self._timeout)
+            except FunctionError:
+                host.kill()
+                raise
+            with self._lock:
+                if self._closed:
+                    host.kill()
+                else:
+                    self._idle.append(host)
+        if "error" in answer:
+            raise FunctionError(f"{self.name}: {answer['error']}")
+        return answer["result"]
+
+    def _take(self) -> Host:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        return Host(self._handler, self._folder, self._environment | self._overrides, self._log)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            for host in self._idle:
+                host.kill()
+            self._idle.clear()
+
+
+class Host:
+    """One process of a function."""
+
+    def __init__(self, handler: str, folder: Path, environment: dict[str, str], log: Path):
+        responses, write_end = os.pipe()
+        with log.open("ab") as output:
+            # -P: the process sees the function's own files and the installed packages, nothing of this project.
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", str(HOST), handler, str(write_end)],
+                cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=output, stderr=output,
+                pass_fds=[write_end], text=True, encoding="utf-8",
+            )  # fmt: skip
+        os.close(write_end)
+        self._responses = os.fdopen(responses, encoding="utf-8")
+
+    def call(self, event: Any, timeout: float) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        request = {"event": event, "id": str(uuid.uuid4()), "deadline": time.time() + timeout}
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError as error:
+            raise FunctionError("the process ended; see its log") from error
+        ready, _, _ = select.select([self._responses], [], [], timeout)
+        if not ready:
+            raise FunctionError(f"Task timed out after {timeout:.2f} seconds")
+        line = self._responses.readline()
+        if not line:
+            raise FunctionError("the process ended without an answer; see its log")
+        return json.loads(line)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._responses.close()
+
+
+def unpack(archive: pulumi.Archive, project: Path, folder: Path) -> None:
+    """Write an archive's files as the service would unpack them."""
+    shutil.rmtree(folder, ignore_errors=True)
+    assert isinstance(archive, pulumi.AssetArchive)
+    for name, asset in archive.assets.items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(asset, pulumi.FileAsset):
+            shutil.copyfile(project / asset.path, target)
+        elif isinstance(asset, pulumi.StringAsset):
+            target.write_text(asset.text, encoding="utf-8")
+        else:
+            raise TypeError(f"{name}: archives of files and text can be unpacked, not {type(asset).__name__}")

@@ -1,0 +1,106 @@
+"""An engine that creates nothing: it answers with the ids and outputs that AWS would give.
+
+Enough to evaluate a program and its policies; also the answer for resources that the sandbox only records.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+ACCOUNT = "123456789012"  # the account that moto plays
+PARTITION = "aws"
+
+# Type → the resource part of its ARN; {name} is the physical name.
+ARNS = {
+    "aws:apigateway/apiKey:ApiKey": "apigateway:/apikeys/{name}",
+    "aws:cloudwatch/logGroup:LogGroup": "logs:log-group:{name}",
+    "aws:cloudwatch/metricAlarm:MetricAlarm": "cloudwatch:alarm:{name}",
+    "aws:dynamodb/table:Table": "dynamodb:table/{name}",
+    "aws:ecs/cluster:Cluster": "ecs:cluster/{name}",
+    "aws:ecs/taskDefinition:TaskDefinition": "ecs:task-definition/{name}:1",
+    "aws:iam/role:Role": "iam:role/{name}",
+    "aws:lambda/function:Function": "lambda:function:{name}",
+    "aws:pipes/pipe:Pipe": "pipes:pipe/{name}",
+    "aws:s3/bucket:Bucket": "s3:{name}",
+    "aws:sns/topic:Topic": "sns:{name}",
+    "aws:sqs/queue:Queue": "sqs:{name}",
+}
+GLOBAL = {"iam": f"arn:{PARTITION}:iam::{ACCOUNT}:", "s3": f"arn:{PARTITION}:s3:::"}
+
+
+class Invented:
+    """`region`: where everything seems to be."""
+
+    def __init__(self, region: str):
+        self.region = region
+
+    def create(self, type_: str, name: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        physical = physical_name(type_, name, inputs)
+        outputs = inputs | {"arn": self.arn(type_, physical), "name": inputs.get("name") or physical}
+        return physical, outputs | self._particular(type_, physical, inputs)
+
+    def arn(self, type_: str, physical: str) -> str:
+        service = type_.split(":")[1].split("/")[0]
+        service, _, resource = ARNS.get(type_, f"{service}:{{name}}").format(name=physical).partition(":")
+        if service in GLOBAL:
+            return GLOBAL[service] + resource
+        return f"arn:{PARTITION}:{service}:{self.region}:{ACCOUNT}:{resource}"
+
+    def _particular(self, type_: str, physical: str, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Outputs that only one type has."""
+        registry = f"{ACCOUNT}.dkr.ecr.{self.region}.amazonaws.com"
+        match type_:
+            case "aws:apigateway/apiKey:ApiKey":
+                return {"value": hashlib.sha256(physical.encode()).hexdigest()[:40]}
+            case "aws:apigateway/restApi:RestApi":
+                execution = f"arn:{PARTITION}:execute-api:{self.region}:{ACCOUNT}:{physical}"
+                return {"executionArn": execution, "rootResourceId": f"{physical}-root"}
+            case "aws:apigateway/stage:Stage":
+                host = f"{inputs['restApi']}.execute-api.{self.region}.amazonaws.com"
+                return {"invokeUrl": f"https://{host}/{inputs['stageName']}"}
+            case "aws:dynamodb/table:Table":
+                return {"streamArn": f"{self.arn(type_, physical)}/stream/2026-01-01T00:00:00.000"}
+            case "aws:lambda/function:Function":
+                path = f"path/2015-03-31/functions/{self.arn(type_, physical)}/invocations"
+                return {"invokeArn": f"arn:{PARTITION}:apigateway:{self.region}:lambda:{path}"}
+            case "aws:sqs/queue:Queue":
+                return {"url": f"https://sqs.{self.region}.amazonaws.com/{ACCOUNT}/{physical}"}
+            case "awsx:ec2:Vpc":
+                return {
+                    "vpcId": f"vpc-{physical}",
+                    "publicSubnetIds": [f"subnet-{physical}-public-{n}" for n in (1, 2)],
+                    "privateSubnetIds": [f"subnet-{physical}-private-{n}" for n in (1, 2)],
+                }
+            case "awsx:ecr:Image":
+                return {"imageUri": f"{inputs['repositoryUrl']}:{inputs['imageTag']}"}
+            case "awsx:ecr:Repository":
+                return {"url": f"{registry}/{physical}"}
+        return {}
+
+    def invoke(self, token: str, args: dict[str, Any]) -> dict[str, Any]:
+        match token:
+            case "aws:index/getCallerIdentity:getCallerIdentity":
+                return {"accountId": ACCOUNT, "arn": f"arn:{PARTITION}:iam::{ACCOUNT}:root", "userId": "AIDA", "id": ACCOUNT}
+            case "aws:index/getPartition:getPartition":
+                return {"partition": PARTITION, "dnsSuffix": "amazonaws.com", "id": PARTITION}
+            case "aws:ssm/getParameter:getParameter":
+                return args | {"value": _parameter(self.region, str(args["name"])), "type": "String", "id": args["name"]}
+        raise LookupError(f"the sandbox has no answer for the data source {token}")
+
+
+def physical_name(type_: str, name: str, inputs: dict[str, Any]) -> str:
+    """The name that was asked for or, like the engine's, the logical name with seven characters behind it."""
+    for key in ("name", "bucket", "family"):
+        if inputs.get(key) and not type_.startswith(("aws:s3/bucketP", "aws:s3/bucketO", "aws:s3/bucketS")):
+            return str(inputs[key])
+    return f"{name}-{hashlib.sha256(f'{type_}{name}'.encode()).hexdigest()[:7]}"
+
+
+def _parameter(region: str, name: str) -> str:
+    """Public parameters of AWS; the only kind that a program can expect to find anywhere."""
+    if name.startswith("/aws/service/powertools/python/"):
+        architecture, runtime = name.split("/")[5:7]
+        layer = f"AWSLambdaPowertoolsPythonV3-{runtime.replace('.', '')}-{architecture}"
+        return f"arn:{PARTITION}:lambda:{region}:017000801446:layer:{layer}:1"
+    raise LookupError(f"there is no public parameter {name}")

@@ -1,0 +1,41 @@
+"""Slack and Notion on this machine: what the notifier sends is received, checked for its form and kept."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from werkzeug import Request, Response
+from werkzeug.serving import make_server
+
+
+class Receivers:
+    """Two services on one port: a Slack webhook under `/slack`, Notion's API under `/v1/pages`."""
+
+    def __init__(self) -> None:
+        self.slack: list[dict[str, Any]] = []
+        self.notion: list[dict[str, Any]] = []
+        self._server = make_server("127.0.0.1", 0, Request.application(self._receive), threaded=True)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _receive(self, request: Request) -> Response:
+        message = request.get_json(silent=True)
+        if request.path == "/slack":
+            if not isinstance(message, dict) or not message.get("blocks"):
+                return Response("invalid_payload", 400)
+            self.slack.append(message)
+            return Response("ok")
+        if request.path == "/v1/pages":
+            if "Notion-Version" not in request.headers or not isinstance(message, dict) or "parent" not in message:
+                return Response('{"object":"error","status":400,"code":"validation_error"}', 400)
+            self.notion.append(message)
+            return Response('{"object":"page"}', mimetype="application/json")
+        return Response(status=404)

@@ -1,0 +1,43 @@
+"""A stack that stays up on this machine until somebody stops it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+
+from components.stackfile import engine_config
+from sandbox.check import console, report
+from sandbox.deployment import Deployment, Refused, fresh_cloud
+
+
+def serve(project: Path, stack: str) -> int:
+    """Deploy, say how to call it, wait for Ctrl-C."""
+    config = engine_config(project, stack)
+    cloud = fresh_cloud(project, stack, config)
+    try:
+        deployment = Deployment(project, stack, config, cloud)
+    except Refused as refusal:
+        report(refusal.violations)
+        cloud.close()
+        return 1
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with deployment:
+        report(deployment.violations)
+        tell_what_only_exists_on_aws(cloud.declared_only)
+        console.print(f"\n[bold]API[/] {deployment.url}\n[bold]Key[/] {deployment.key}\n")
+        console.print("In another terminal:\n", style="bold")
+        console.print(f"  export API={deployment.url} KEY={deployment.key}")
+        console.print('  curl -s -H "x-api-key: $KEY" $API/workers')
+        console.print(f"\nLogs are in {cloud.folder.relative_to(project)}/logs. Ctrl-C stops everything.")
+        stop.wait()
+    return 0
+
+
+def tell_what_only_exists_on_aws(declared_only: dict[str, int]) -> None:
+    """The types that are registered but do nothing in the sandbox."""
+    if declared_only:
+        listed = ", ".join(f"{type_.split(':')[-1]} × {n}" for type_, n in sorted(declared_only.items()))
+        console.print(f"Declared, without effect on this machine: {listed}", style="dim")

@@ -1,0 +1,117 @@
+"""Each function as it is deployed: its own files, `jobs` and the generated files in one folder, AWS by moto."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+import yaml
+from moto import mock_aws
+
+from jobs import JobStore
+from tests.functions.function_support import CATALOGUE, CONTEXT, DLQ_URL, QUEUE_URL, REGION, TABLE, Queue
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def aws() -> Iterator[None]:
+    """An empty account with the jobs table."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        patch.setenv("AWS_DEFAULT_REGION", REGION)
+        patch.setenv("POWERTOOLS_SERVICE_NAME", "functions-under-test")
+        patch.setenv("POWERTOOLS_METRICS_NAMESPACE", "serverless-batch")
+        patch.setenv("JOBS_TABLE", TABLE)
+        boto3.client("dynamodb").create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": "S"} for name in ("job_id", "listing", "sort_key")
+            ],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "listing",
+                    "KeySchema": [
+                        {"AttributeName": "listing", "KeyType": "HASH"},
+                        {"AttributeName": "sort_key", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            ],
+        )
+        yield
+
+
+@pytest.fixture(scope="module")
+def load(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., ModuleType]:
+    """`load(function, **environment)`: a fresh `handler` module, from the folder that its archive would hold."""
+
+    def load(function: str, **environment: str) -> ModuleType:
+        folder = tmp_path_factory.mktemp(function)
+        for file in (PROJECT / "functions" / function).glob("*.py"):
+            shutil.copy(file, folder)
+        description = yaml.safe_load((PROJECT / "functions/api/openapi.yaml").read_text(encoding="utf-8"))
+        (folder / "openapi.json").write_text(json.dumps(description), encoding="utf-8")
+        (folder / "catalogue.json").write_text(json.dumps(CATALOGUE), encoding="utf-8")
+        own = {file.stem for file in folder.glob("*.py")}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.syspath_prepend(str(folder))
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            for name in own & sys.modules.keys():  # other functions have modules of the same names
+                patch.delitem(sys.modules, name)
+            module = importlib.import_module("handler")
+            for name in own & sys.modules.keys():
+                del sys.modules[name]
+        return module
+
+    return load
+
+
+@pytest.fixture(scope="module")
+def store() -> JobStore:
+    return JobStore(TABLE)
+
+
+@pytest.fixture
+def context() -> Any:
+    return CONTEXT
+
+
+@pytest.fixture(scope="module")
+def sqs() -> Any:
+    return boto3.client("sqs")
+
+
+def _queue(url: str, sqs: Any) -> Iterator[Queue]:
+    sqs.create_queue(QueueName=url.rpartition("/")[2], Attributes={"FifoQueue": "true"})
+    yield Queue(url, sqs)
+    sqs.delete_queue(QueueUrl=url)
+
+
+@pytest.fixture
+def queue(sqs: Any) -> Iterator[Queue]:
+    """The queue of the worker `summariser`."""
+    yield from _queue(QUEUE_URL, sqs)
+
+
+@pytest.fixture
+def other_queue(sqs: Any) -> Iterator[Queue]:
+    """The queue of the worker `translator`."""
+    yield from _queue(QUEUE_URL.replace("summariser", "translator"), sqs)
+
+
+@pytest.fixture
+def dead_letters(sqs: Any) -> Iterator[Queue]:
+    yield from _queue(DLQ_URL, sqs)

@@ -1,0 +1,48 @@
+"""What `handle(input, context)` is given beside its input."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workers.runtime.objects import BadInput, Objects
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+    from aws_lambda_powertools.metrics import EphemeralMetrics
+
+    from workers.engines import Engine
+
+__all__ = ["BadInput", "Context"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """One job, as the worker sees it.
+
+    attempt: 1 for the first; a later attempt writes the same objects again.
+    log: JSON lines that carry job_id, worker and attempt. Never log input values.
+    metrics: CloudWatch metrics of the worker's own; the runtime flushes them when handle() has ended.
+    workdir: an empty folder on the scratch volume, wiped afterwards.
+    objects: reads uploads, writes results.
+    uploads: name of the bucket that an input without `bucket` means.
+    engine: the model to ask; None where none is deployed, and then the worker answers by its own means.
+    deadline: when the job is failed for taking too long, on the clock of time.monotonic().
+    """
+
+    job_id: str
+    worker: str
+    attempt: int
+    log: Logger
+    metrics: EphemeralMetrics
+    workdir: Path
+    objects: Objects
+    uploads: str
+    engine: Engine | None
+    deadline: float
+
+    def remaining_seconds(self) -> float:
+        """Seconds until the timeout; 0 once it is over."""
+        return max(0.0, self.deadline - time.monotonic())

@@ -1,0 +1,174 @@
+"""What the environment of a task says, validated once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+Value = TypeVar("Value")
+
+
+class SettingsError(Exception):
+    """Variables of the environment that are missing or wrong: all of them, by name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What it takes to run handle(), whatever triggered it.
+
+    timeout_seconds: how long it may take, its imports included (the manifest's timeout).
+    engine: which engine the worker asks, as `workers.engines` reads it; None if it asks none.
+    """
+
+    worker: str
+    uploads_bucket: str
+    results_bucket: str
+    timeout_seconds: float
+    engine: str | None
+    region: str
+    metrics_namespace: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiSettings:
+    """What a task needs besides to run a job of the API.
+
+    jobs: (job id, attempt) pairs; the task claims the first that is left.
+    backoff_seconds: wait before the second attempt; it doubles with each further one.
+    metadata_uri: the ECS task metadata endpoint, version 4.
+    """
+
+    jobs: tuple[tuple[str, int], ...]
+    jobs_table: str
+    queue_url: str
+    dlq_url: str
+    max_attempts: int
+    backoff_seconds: float
+    vcpu: float
+    memory_gb: float
+    architecture: str
+    capacity_provider: str
+    metadata_uri: str
+
+
+def load(environment: Mapping[str, str]) -> Settings:
+    """`SettingsError` if anything is missing or wrong."""
+    reader = _Reader(environment)
+    settings = _settings(reader)
+    reader.check()
+    return settings
+
+
+def load_api(environment: Mapping[str, str]) -> tuple[Settings, ApiSettings]:
+    """`SettingsError` if anything is missing or wrong."""
+    reader = _Reader(environment)
+    settings = _settings(reader), _api_settings(reader)
+    reader.check()
+    return settings
+
+
+class _Reader:
+    """Reads variables and remembers what is wrong with them, so that one message can name it all."""
+
+    def __init__(self, environment: Mapping[str, str]):
+        self._environment = environment
+        self._problems: list[str] = []
+
+    def __call__(self, name: str, parse: Callable[[str], Value] = str) -> Value:
+        text = self._environment.get(name)
+        try:
+            if not text:
+                raise ValueError("is not set")
+            return parse(text)
+        except ValueError as error:
+            self._problems.append(f"{name} {error}")
+            return None  # type: ignore[return-value]  # check() raises before anyone sees it
+
+    def optional(self, name: str) -> str | None:
+        return self._environment.get(name)
+
+    def check(self) -> None:
+        if self._problems:
+            raise SettingsError("environment: " + "; ".join(self._problems))
+
+
+def _settings(read: _Reader) -> Settings:
+    return Settings(
+        worker=read("WORKER", _module_name),
+        uploads_bucket=read("UPLOADS_BUCKET"),
+        results_bucket=read("RESULTS_BUCKET"),
+        timeout_seconds=read("TIMEOUT_SECONDS", _positive),
+        engine=read.optional("ENGINE"),
+        region=read("AWS_REGION"),
+        metrics_namespace=read("POWERTOOLS_METRICS_NAMESPACE"),
+    )
+
+
+def _api_settings(read: _Reader) -> ApiSettings:
+    return ApiSettings(
+        jobs=read("JOBS", _jobs),
+        jobs_table=read("JOBS_TABLE"),
+        queue_url=read("QUEUE_URL"),
+        dlq_url=read("DLQ_URL"),
+        max_attempts=read("MAX_ATTEMPTS", _attempts),
+        backoff_seconds=read("BACKOFF_SECONDS", _not_negative),
+        vcpu=read("VCPU", _positive),
+        memory_gb=read("MEMORY_GB", _positive),
+        architecture=read("ARCHITECTURE", _one_of("x86_64", "arm64")),
+        capacity_provider=read("CAPACITY_PROVIDER", _one_of("FARGATE", "FARGATE_SPOT")),
+        metadata_uri=read("ECS_CONTAINER_METADATA_URI_V4"),
+    )
+
+
+def _module_name(text: str) -> str:
+    if not text.isidentifier():
+        raise ValueError(f"is {text!r}, not the name of a Python module")
+    return text
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(f"is {text!r}, not one of {', '.join(allowed)}")
+        return text
+
+    return parse
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"is {text!r}, not a number")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = _number(text)
+    if value <= 0:
+        raise ValueError(f"is {text!r}, not above 0")
+    return value
+
+
+def _not_negative(text: str) -> float:
+    value = _number(text)
+    if value < 0:
+        raise ValueError(f"is {text!r}, below 0")
+    return value
+
+
+def _attempts(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"is {text!r}, not a whole number from 1 up")
+    return int(text)
+
+
+def _jobs(text: str) -> tuple[tuple[str, int], ...]:
+    pairs = [entry.rpartition(":") for entry in text.split(",")]
+    if not all(job_id and attempt.isdecimal() for job_id, _, attempt in pairs):
+        raise ValueError(f"is {text!r}, not a list like id:attempt,id:attempt")
+    return tuple((job_id, int(attempt)) for job_id, _, attempt in pairs)

@@ -1,0 +1,55 @@
+"""Structured logs and CloudWatch metrics (embedded metric format), both as JSON lines on stdout."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+from traceback import extract_tb
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+from workers.runtime.settings import Settings
+
+
+def logger(service: str, **keys: Any) -> Logger:
+    """The process's logger; each line carries `keys`. Warnings of libraries become lines of the same kind."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # One write a line: two processes share this stream, and an unbuffered print() writes its newline by itself.
+        sys.stdout.reconfigure(line_buffering=True, write_through=False)
+    log = Logger(service=service)
+    log.append_keys(**keys)
+    logging.getLogger(service).propagate = False
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(log.registered_formatter)
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    logging.captureWarnings(True)
+    return log
+
+
+def metrics(settings: Settings, **properties: Any) -> EphemeralMetrics:
+    """Metrics with the dimensions worker and service; `properties` can be searched in the logs, and cost nothing."""
+    found = EphemeralMetrics(namespace=settings.metrics_namespace, service=settings.worker)
+    found.add_dimension("worker", settings.worker)
+    for name, value in properties.items():
+        found.add_metadata(name, value)
+    return found
+
+
+def emit(found: EphemeralMetrics, seconds: float | None, **counts: int) -> None:
+    """Write one line of metrics: `counts`, and Duration if it took `seconds` that are worth comparing."""
+    for name, count in counts.items():
+        found.add_metric(name, MetricUnit.Count, count)
+    if seconds is not None:
+        found.add_metric("Duration", MetricUnit.Seconds, seconds)
+    found.flush_metrics()
+
+
+def stack(error: BaseException) -> list[str]:
+    """Where an exception came from: types, files, lines and functions. No messages, since they may quote the input."""
+    lines = [type(error).__name__]
+    lines += [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return lines + (["caused by", *stack(cause)] if cause else [])
