@@ -3,15 +3,17 @@ PYTHON ?= python3
 STACK ?= dev
 VENV := .venv
 RUN := $(VENV)/bin/python
-REQUIREMENTS := requirements.txt $(wildcard workers/*/requirements.txt)
+REQUIREMENTS := requirements.txt workers/requirements.txt $(wildcard workers/*/requirements.txt)
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up check resources test lint format lock clean
+.PHONY: help install demo up check resources test lint format lock clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 	@echo "  STACK=dev|staging|prod chooses the stack."
+
+install: $(INSTALLED) ## the virtual environment, with everything pinned
 
 demo: $(INSTALLED) ## deploy the stack on this machine and run real jobs through its API
 	@$(RUN) -m sandbox demo --stack $(STACK)
@@ -39,7 +41,8 @@ format: $(INSTALLED) ## put the code into the common format
 	@$(VENV)/bin/ruff format .
 
 lock: $(INSTALLED) ## write constraints.txt anew from the requirements
-	@$(VENV)/bin/uv pip compile --quiet --universal --no-header --no-annotate --python-version 3.11 -o constraints.txt $(REQUIREMENTS)
+	@sed '/^-c /d' requirements.txt | $(VENV)/bin/uv pip compile --quiet --universal --no-header --no-annotate \
+	  --python-version 3.11 -o constraints.txt - $(filter-out requirements.txt,$(REQUIREMENTS))
 
 clean: ## remove what was installed and what the sandbox left
 	@rm -rf $(VENV) .sandbox
@@ -48,5 +51,5 @@ $(INSTALLED): $(REQUIREMENTS) constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; say make PYTHON=python3.12")'
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check uv==$$(sed -n 's/^uv==//p' constraints.txt)
-	@$(VENV)/bin/uv pip install --quiet --python $(RUN) -c constraints.txt $(addprefix -r ,$(REQUIREMENTS))
+	@$(VENV)/bin/uv pip install --quiet --python $(RUN) $(addprefix -r ,$(REQUIREMENTS))
 	@touch $@

@@ -20,8 +20,8 @@ from components.permissions import (
     Statement,
     consume_queue,
     hold_messages,
+    link_objects,
     query_index,
-    read_objects,
     run_tasks,
     send_messages,
     stop_tasks,
@@ -125,9 +125,7 @@ class JobApi(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _task(
-        self, worker: ApiWorker, queue: Queue, jobs: JobsTable, uploads: Bucket, results: Bucket
-    ) -> FargateTask:
+    def _task(self, worker: ApiWorker, queue: Queue, jobs: JobsTable, uploads: Bucket, results: Bucket) -> FargateTask:
         serving: list[Statement] = [
             *hold_messages(queue.arn),
             *send_messages(queue.arn, queue.dead_letter_arn),
@@ -242,7 +240,7 @@ class JobApi(pulumi.ComponentResource):
                     *write_items(jobs.arn, create=True, delete=True),
                     *query_index(jobs.arn, LISTING_INDEX),
                     *write_objects(uploads.arn),
-                    *read_objects(results.arn),
+                    *link_objects(results.arn),
                     *stop_tasks(self._site, cluster.cluster_name),
                 ],
                 log_retention_days=self._args.log_retention_days,

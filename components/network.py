@@ -16,7 +16,7 @@ from components.site import Site
 Mode = Literal["public", "private-nat", "private-endpoints", "existing"]
 
 GATEWAY_ENDPOINTS = ("s3", "dynamodb")  # free
-INTERFACE_ENDPOINTS = ("ecr.api", "ecr.dkr", "logs", "sqs", "ecs")
+INTERFACE_ENDPOINTS = ("ecr.api", "ecr.dkr", "logs", "sqs")  # Fargate needs none for ECS itself
 
 
 @dataclass(frozen=True, kw_only=True)

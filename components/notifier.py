@@ -14,8 +14,8 @@ from components.function import Function, FunctionArgs
 from components.permissions import (
     Role,
     consume_queue,
+    link_objects,
     publish,
-    read_objects,
     read_secret,
     read_stream,
     send_messages,
@@ -105,9 +105,7 @@ class Notifier(pulumi.ComponentResource):
         )
         topic = aws.sns.Topic("notices", name=site.name("notices"), opts=child)
         for email in args.emails:
-            aws.sns.TopicSubscription(
-                f"notices-{email}", topic=topic.arn, protocol="email", endpoint=email, opts=child
-            )
+            aws.sns.TopicSubscription(f"notices-{email}", topic=topic.arn, protocol="email", endpoint=email, opts=child)
         topic_arn = site.arn("sns", site.name("notices"))
         secrets = [arn for arn in (args.slack_secret_arn, args.notion_secret_arn) if arn]
         environment = {
@@ -129,7 +127,7 @@ class Notifier(pulumi.ComponentResource):
                 statements=[
                     *consume_queue(queue.arn),
                     *write_items(idempotency.arn, create=True, delete=True),
-                    *read_objects(results.arn),
+                    *link_objects(results.arn),
                     *publish(topic_arn),
                     *[statement for arn in secrets for statement in read_secret(arn)],
                 ],

@@ -40,6 +40,11 @@ def allow(actions: Sequence[str], resources: Sequence[ArnInput], condition: dict
 # --- grants: one function for each thing a workload may do ------------------------------------------------------
 
 
+def link_objects(bucket_arn: str) -> list[Statement]:
+    """Sign links to objects: a link may do what its signer may."""
+    return [allow(["s3:GetObject"], [f"{bucket_arn}/*"])]
+
+
 def read_objects(bucket_arn: str, prefix: str = "") -> list[Statement]:
     """Read objects below a prefix, and tell a missing object from a forbidden one.
 
@@ -49,7 +54,7 @@ def read_objects(bucket_arn: str, prefix: str = "") -> list[Statement]:
 
 
 def write_objects(bucket_arn: str, prefix: str = "") -> list[Statement]:
-    return [allow(["s3:AbortMultipartUpload", "s3:PutObject"], [f"{bucket_arn}/{prefix}*"])]
+    return [allow(["s3:PutObject"], [f"{bucket_arn}/{prefix}*"])]
 
 
 def read_secret(secret_arn: str) -> list[Statement]:
@@ -60,7 +65,9 @@ def invoke_model(site: Site, model: str) -> list[Statement]:
     """Invoke one Bedrock model or, if its id begins with a geography, one inference profile and the model behind it."""
     geography, _, foundation = model.partition(".")
     if geography not in GEOGRAPHIES:
-        return [allow(["bedrock:InvokeModel"], [f"arn:{site.partition}:bedrock:{site.region}::foundation-model/{model}"])]
+        return [
+            allow(["bedrock:InvokeModel"], [f"arn:{site.partition}:bedrock:{site.region}::foundation-model/{model}"])
+        ]
     profile = site.arn("bedrock", f"inference-profile/{model}")
     return [
         allow(["bedrock:InvokeModel"], [profile]),

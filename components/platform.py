@@ -12,7 +12,7 @@ from components.alerts import Alerts
 from components.cluster import Cluster
 from components.image import WorkerImage
 from components.job_api import ApiWorker, JobApi, JobApiArgs
-from components.manifest import MIN_SCRATCH_GB, BucketGrant, Grant, ModelGrant
+from components.manifest import MIN_SCRATCH_GB, BucketGrant, Grant, ModelGrant, SecretGrant
 from components.network import Network, NetworkArgs
 from components.notifier import Notifier, NotifierArgs
 from components.permissions import Statement, invoke_model, read_objects, read_secret, write_objects
@@ -43,12 +43,8 @@ class Platform(pulumi.ComponentResource):
         days, data = settings.logs.retention_days, settings.data
 
         self._alerts = Alerts("alerts", site, settings.alarms.emails, opts=self._opts)
-        self._uploads = Bucket(
-            "uploads", site, expire_days=data.upload_days, protect=data.protect, opts=self._opts
-        )
-        self._results = Bucket(
-            "results", site, expire_days=data.result_days, protect=data.protect, opts=self._opts
-        )
+        self._uploads = Bucket("uploads", site, expire_days=data.upload_days, protect=data.protect, opts=self._opts)
+        self._results = Bucket("results", site, expire_days=data.result_days, protect=data.protect, opts=self._opts)
         jobs = JobsTable(
             "jobs",
             site,
@@ -106,7 +102,10 @@ class Platform(pulumi.ComponentResource):
 
     def _network(self) -> Network:
         network, engine = self._settings.network, self._settings.engine
-        more = {"offline": (), "bedrock": ("bedrock-runtime",), "openai": ("secretsmanager",)}[engine.kind]
+        more = ["bedrock-runtime"] if engine.kind == "bedrock" else []
+        grants = [grant for worker in self._settings.workers for grant in worker.manifest.grants]
+        if any(isinstance(grant, SecretGrant) for grant in grants):
+            more.append("secretsmanager")
         return Network(
             "tasks",
             self._site,
@@ -118,6 +117,7 @@ class Platform(pulumi.ComponentResource):
                 endpoint_services=more,
                 vpc_id=network.vpc_id or None,
                 subnet_ids=network.subnet_ids,
+                assign_public_ip=network.assign_public_ip,
             ),
             opts=self._opts,
         )

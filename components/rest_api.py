@@ -12,7 +12,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.function import Function
-from components.permissions import Role, callers_from, document
+from components.permissions import assumed_by, callers_from, document
 from components.site import Site
 
 STAGE = "v1"
@@ -77,7 +77,7 @@ class RestApi(pulumi.ComponentResource):
             action="lambda:InvokeFunction",
             function=function.function.name,
             principal="apigateway.amazonaws.com",
-            source_arn=api.execution_arn.apply(lambda arn: f"{arn}/*/*"),
+            source_arn=api.execution_arn.apply(lambda arn: f"{arn}/{STAGE}/*"),
             opts=child,
         )
         deployment = aws.apigateway.Deployment(
@@ -119,15 +119,17 @@ class RestApi(pulumi.ComponentResource):
     def _allow_logging(self, name: str, site: Site) -> pulumi.Resource:
         """API Gateway writes logs only with a role in the region's account settings, which all stacks share.
 
-        So it stays when one stack goes.
+        So it stays when one stack goes. It is auto-named: a physical name would be taken when the stack comes back.
         """
         child = pulumi.ResourceOptions(parent=self, retain_on_delete=True)
-        role = Role(f"{name}-gateway-logs", site, "apigateway", [], opts=child)
+        role = aws.iam.Role(
+            f"{name}-gateway-logs", assume_role_policy=document(assumed_by(site, "apigateway")), opts=child
+        )
         attachment = aws.iam.RolePolicyAttachment(
             f"{name}-gateway-logs",
-            role=role.role_name,
+            role=role.name,
             policy_arn=f"arn:{site.partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs",
-            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True, depends_on=[role]),
+            opts=child,
         )
         return aws.apigateway.Account(
             name,

@@ -26,8 +26,8 @@ class Site:
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
     def bucket_name(self, thing: str) -> str:
-        """Bucket names are unique in the whole partition, so the account and region are part of them."""
-        return f"{self.name(thing)}-{self.account}-{self.region}"
+        """Bucket names are unique in the whole partition, so the account is part of them; 63 characters at the most."""
+        return f"{self.name(thing)}-{self.account}"
 
     def bucket_arn(self, bucket: str) -> str:
         return f"arn:{self.partition}:s3:::{bucket}"

@@ -55,7 +55,7 @@ def read_yaml(path: Path, file: str) -> tuple[Document, list[Problem]]:
     With problems the data is what could be read: None when the text is no YAML at all.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = path.read_bytes().decode()
     except OSError as error:
         return _unreadable(file, f"cannot be read: {error.strerror}")
     except UnicodeDecodeError as error:

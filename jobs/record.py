@@ -52,6 +52,7 @@ class Job:
     receipt: receipt handle of the message that stands for the job in its queue.
     dead_lettered: the job's message is in the dead-letter queue; a redrive runs it again.
     cost_usd: Fargate list price of the last attempt (`jobs.cost`).
+    peak_memory_mb: most memory that the last attempt held, in MiB; what the manifest asks for should be a little more.
     """
 
     job_id: str
@@ -73,6 +74,7 @@ class Job:
     result_bucket: str | None = None
     result_key: str | None = None
     cost_usd: float | None = None
+    peak_memory_mb: int | None = None
     request_hash: str | None = None
     expires_at: int | None = None
 
@@ -92,7 +94,7 @@ class Job:
     def from_item(cls, item: dict[str, Any]) -> Job:
         """The inverse of `to_item`; attributes unknown to this version are ignored."""
         known = {f.name: item[f.name] for f in fields(cls) if f.name in item}
-        for name in ("attempt", "failures", "expires_at"):
+        for name in ("attempt", "failures", "expires_at", "peak_memory_mb"):
             if name in known:
                 known[name] = int(known[name])
         for name in ("duration_seconds", "cost_usd"):

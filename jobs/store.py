@@ -111,16 +111,25 @@ class JobStore:
         """RUNNING → QUEUED. failed: whether the attempt counts as a failure (a Spot reclaim does not)."""
         return self._change(job, Status.QUEUED, {"reason": reason, "failures": job.failures + failed})
 
-    def succeed(self, job: Job, *, bucket: str, key: str, engine: str | None, cost_usd: float) -> Job:
+    def succeed(
+        self, job: Job, *, bucket: str, key: str, engine: str | None, cost_usd: float, peak_memory_mb: int
+    ) -> Job:
         """RUNNING → SUCCEEDED, with where the result lies."""
-        changes = {"result_bucket": bucket, "result_key": key, "engine": engine, "cost_usd": cost_usd, "reason": None}
-        return self._change(job, Status.SUCCEEDED, changes)
+        changes = {"result_bucket": bucket, "result_key": key, "engine": engine, "reason": None}
+        return self._change(job, Status.SUCCEEDED, changes | {"cost_usd": cost_usd, "peak_memory_mb": peak_memory_mb})
 
-    def fail(self, job: Job, reason: str, *, cost_usd: float | None = None, dead_lettered: bool = False) -> Job:
-        """QUEUED | RUNNING → FAILED, for good. dead_lettered: whether the message went to the dead-letter queue."""
-        return self._change(
-            job, Status.FAILED, {"reason": reason, "cost_usd": cost_usd, "dead_lettered": dead_lettered}
-        )
+    def fail(
+        self,
+        job: Job,
+        reason: str,
+        *,
+        cost_usd: float | None = None,
+        peak_memory_mb: int | None = None,
+        dead_lettered: bool = False,
+    ) -> Job:
+        """RUNNING → FAILED, for good. dead_lettered: whether the message went to the dead-letter queue."""
+        changes = {"reason": reason, "dead_lettered": dead_lettered}
+        return self._change(job, Status.FAILED, changes | {"cost_usd": cost_usd, "peak_memory_mb": peak_memory_mb})
 
     def cancel(self, job_id: str) -> Job:
         """QUEUED | RUNNING → CANCELLED. `Conflict` if it has ended before, or is unknown."""

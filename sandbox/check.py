@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,8 @@ from sandbox.analyzer import Violation, analyze
 from sandbox.invented import Invented
 from sandbox.program import Engine, Run, run
 
-console = Console(highlight=False, soft_wrap=True)
+# A terminal knows its width; a log file has room.
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
 
 
 def declared(project: Path, stack: str) -> Run:

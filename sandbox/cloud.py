@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from sandbox.atomic import make_atomic
 from sandbox.invented import Invented
+from sandbox.lock import lock
 
 if TYPE_CHECKING:
     from sandbox.compute import Compute
@@ -34,25 +37,30 @@ def creates(*types: str) -> Callable[[Creator], Creator]:
 
 
 class Cloud:
-    """Creates declared resources. An engine for `sandbox.program.run`.
+    """Creates declared resources. An engine for `sandbox.program.run`, and a context manager that ends what runs.
 
-    folder: where files of functions, tasks and logs go.
+    folder: where files of functions, tasks and logs go; those of an earlier cloud are removed.
     declared_only: types that are recorded but do nothing here, and how many of each.
+    A process has one cloud at a time, because what moto stores is the process's; each begins empty.
     """
 
     def __init__(self, region: str, project: Path, folder: Path):
+        """Raises ProgramError if another cloud uses the folder."""
         # Imported here: `check` needs no cloud, and should not wait for moto's import.
+        from moto.moto_api._internal import moto_api_backend
         from moto.server import ThreadedMotoServer
 
         from sandbox import resources
         from sandbox.compute import Compute
 
         resources.load()
-        (folder / "logs").mkdir(parents=True, exist_ok=True)
-        logging.basicConfig(filename=folder / "logs" / "cloud.log", level=logging.WARNING, force=True)
+        self._lock_file = lock(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        self._log = _log_to(folder / "logs" / "cloud.log")
         self.region, self.project, self.folder = region, project, folder
         self._invented = Invented(region)
-        _serialize_dynamodb()
+        moto_api_backend.reset()
+        make_atomic()
         self._server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
         self._server.start()
         host, port = self._server.get_host_and_port()
@@ -61,6 +69,12 @@ class Cloud:
         self._lock = threading.Lock()
         self.declared_only: Counter[str] = Counter()
         self.compute: Compute = Compute(self)
+
+    def __enter__(self) -> Cloud:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def client(self, service: str) -> Any:
         """A boto3 client that talks to this cloud."""
@@ -104,20 +118,20 @@ class Cloud:
     def close(self) -> None:
         """Stop everything that runs; what was stored is gone."""
         self.compute.close()
+        for client in self._clients.values():
+            client.close()
         self._server.stop()
+        self._server._server.server_close()  # its stop() leaves the port open
+        logging.getLogger().removeHandler(self._log)
+        self._log.close()
+        self._lock_file.close()
 
 
-def _serialize_dynamodb() -> None:
-    """Moto checks a condition and writes in two steps; the real table does both at once."""
-    from moto.dynamodb.responses import DynamoHandler
-
-    answer, lock = DynamoHandler.call_action, threading.RLock()
-    if getattr(answer, "serialized", False):
-        return
-
-    def call_action(handler: Any) -> Any:
-        with lock:
-            return answer(handler)
-
-    call_action.serialized = True
-    DynamoHandler.call_action = call_action
+def _log_to(file: Path) -> logging.Handler:
+    """What the process has to say goes to a file, not to the terminal."""
+    file.parent.mkdir(parents=True)
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # else a line for each request
+    handler = logging.FileHandler(file, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+    return handler

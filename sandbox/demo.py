@@ -133,6 +133,7 @@ def _watch(client: Client, submitted: Mapping[str, Path]) -> dict[str, dict[str,
                 break
             time.sleep(POLL_SECONDS)
         live.update(_table(jobs, submitted), refresh=True)
+    console.print()
     return jobs
 
 
@@ -170,7 +171,9 @@ def _show_notices(receivers: Receivers, jobs: Mapping[str, Any]) -> None:
     if receivers.slack:
         block = receivers.slack[0]["blocks"][0]["text"]["text"]
         buttons = [e["text"]["text"] for b in receivers.slack[0]["blocks"] for e in b.get("elements", []) if "url" in e]
-        console.print("  Slack, the first: " + block.replace("\n", " · ") + "".join(f" [{b}]" for b in buttons), markup=False)
+        console.print(
+            "  Slack, the first: " + block.replace("\n", " · ") + "".join(f" [{b}]" for b in buttons), markup=False
+        )
     if receivers.notion:
         console.print("  Notion, the first: " + json.dumps(receivers.notion[0]["properties"]), markup=False)
 
@@ -178,8 +181,10 @@ def _show_notices(receivers: Receivers, jobs: Mapping[str, Any]) -> None:
 def _summary(jobs: Mapping[str, Mapping[str, Any]], seconds: float) -> None:
     cost = sum(job.get("cost_usd") or 0 for job in jobs.values())
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    largest = max((job.get("peak_memory_mb", 0) for job in jobs.values()), default=0)
     good = sum(job["status"] == "SUCCEEDED" for job in jobs.values())
     console.print(f"{good} of {len(jobs)} jobs succeeded, in {seconds:.1f} s from start to end.")
-    console.print(f"On AWS these tasks would cost ${cost:.6f} (us-east-1 list price, one-minute minimum, Spot at 70 % off).")
-    console.print(f"Peak memory: sandbox {own:.0f} MB, largest task {largest:.0f} MB.")
+    console.print(
+        f"On AWS these tasks would cost ${cost:.6f} (us-east-1 list price, one-minute minimum, Spot at 70 % off)."
+    )
+    console.print(f"Peak memory: sandbox {own:.0f} MB, largest task {largest} MB.")

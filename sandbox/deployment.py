@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from components.settings import parse_settings
 from policies.settings import load
 from sandbox.analyzer import Violation, analyze
 from sandbox.check import preview_violations
@@ -15,7 +14,7 @@ from sandbox.program import ProgramError, Run, run
 
 
 class Deployment:
-    """Policies first, then the program, into a cloud of its own. A context manager; on leaving, everything stops.
+    """Policies first, then the program, into an empty cloud.
 
     violations: by phase, "preview" and "update".
     """
@@ -37,12 +36,6 @@ class Deployment:
     def key(self) -> str:
         return self.run.exports["apiKey"]
 
-    def __enter__(self) -> Deployment:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.cloud.close()
-
 
 class Refused(ProgramError):
     """A mandatory policy is violated; `violations` by phase."""
@@ -53,8 +46,9 @@ class Refused(ProgramError):
 
 
 def fresh_cloud(project: Path, stack: str, config: Mapping[str, str]) -> Cloud:
-    """An empty cloud for a stack; its files are below `.sandbox/<stack>`, those of an earlier run are gone."""
-    folder = project / ".sandbox" / stack
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return Cloud(config.get("aws:region", ""), project, folder)
+    """An empty cloud for a stack; its files are below `.sandbox/<stack>`.
+
+    Raises ConfigurationError if the stack cannot be deployed anyway, ProgramError if it is up already.
+    """
+    region = parse_settings(config, stack, project).region
+    return Cloud(region, project, project / ".sandbox" / stack)

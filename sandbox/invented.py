@@ -81,11 +81,20 @@ class Invented:
     def invoke(self, token: str, args: dict[str, Any]) -> dict[str, Any]:
         match token:
             case "aws:index/getCallerIdentity:getCallerIdentity":
-                return {"accountId": ACCOUNT, "arn": f"arn:{PARTITION}:iam::{ACCOUNT}:root", "userId": "AIDA", "id": ACCOUNT}
+                return {
+                    "accountId": ACCOUNT,
+                    "arn": f"arn:{PARTITION}:iam::{ACCOUNT}:root",
+                    "userId": "AIDA",
+                    "id": ACCOUNT,
+                }
             case "aws:index/getPartition:getPartition":
                 return {"partition": PARTITION, "dnsSuffix": "amazonaws.com", "id": PARTITION}
             case "aws:ssm/getParameter:getParameter":
-                return args | {"value": _parameter(self.region, str(args["name"])), "type": "String", "id": args["name"]}
+                return args | {
+                    "value": _parameter(self.region, str(args["name"])),
+                    "type": "String",
+                    "id": args["name"],
+                }
         raise LookupError(f"the sandbox has no answer for the data source {token}")
 
 

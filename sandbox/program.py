@@ -6,7 +6,7 @@ import asyncio
 import runpy
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -140,10 +140,22 @@ class _Mocks(mocks.Mocks):
         return self._engine.invoke(args.token, args.args), []
 
 
-def run(
-    project: Path, stack_name: str, config: Mapping[str, str], engine: Engine, *, preview: bool = False
+def run(project: Path, stack_name: str, config: Mapping[str, str], engine: Engine, *, preview: bool = False) -> Run:
+    """Run the program of `project` for a stack; otherwise as `record`."""
+    if str(project) not in sys.path:
+        sys.path.insert(0, str(project))
+    return record(lambda: runpy.run_path(str(project / "__main__.py")), stack_name, config, engine, preview=preview)
+
+
+def record(
+    declare: Callable[[], object],
+    stack_name: str,
+    config: Mapping[str, str],
+    engine: Engine,
+    *,
+    preview: bool = False,
 ) -> Run:
-    """Run the program of `project` for a stack.
+    """Call `declare` as the program of a stack, and wait for all that it registers.
 
     config: as the engine hands it over (`components.stackfile.engine_config`).
     preview: leave ids and outputs unknown, as the engine does before anything exists.
@@ -156,11 +168,9 @@ def run(
     settings.set_root_resource(cast(pulumi.Resource, object()))  # else set_mocks makes a stack; the run makes its own
     mocks.set_mocks(monitor.mocks, project=PROJECT, stack=stack_name, preview=preview, monitor=monitor)
     settings.set_root_resource(cast(pulumi.Resource, None))
-    if str(project) not in sys.path:
-        sys.path.insert(0, str(project))
 
     def program() -> None:
-        runpy.run_path(str(project / "__main__.py"))
+        declare()
 
     try:
         loop.run_until_complete(stack.run_in_stack(program))

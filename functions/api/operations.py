@@ -37,6 +37,7 @@ SHOWN = (
     "dead_lettered",
     "engine",
     "cost_usd",
+    "peak_memory_mb",
 )
 
 logger = Logger(child=True)

@@ -22,7 +22,7 @@ class FieldError:
         return {name: value for name, value in vars(self).items() if value is not None}
 
 
-class Problem(Exception):  # noqa: N818  RFC 9457 calls it so
+class Problem(Exception):
     """A request that is not done. kind: last part of the problem's type; detail: for people."""
 
     def __init__(

@@ -202,7 +202,7 @@ def _metadata_server() -> http.server.HTTPServer:
     """The container agent's endpoint: `…/v4/<task ARN>/task` tells a task who it is."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 (the base class's name)
+        def do_GET(self) -> None:
             arn = self.path.removeprefix("/v4/").removesuffix("/task")
             body = json.dumps({"TaskARN": arn, "Cluster": arn.split("/")[-2], "LaunchType": "FARGATE"}).encode()
             self.send_response(200)

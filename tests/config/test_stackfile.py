@@ -64,10 +64,21 @@ def test_a_key_without_a_namespace_is_refused(project) -> None:
     assert project.problems() == ["Pulumi.dev.yaml:5: spot: has no namespace; write 'serverless-batch:spot'"]
 
 
-def test_an_encrypted_setting_is_refused_where_it_stands_and_never_printed(project) -> None:
-    project.stack("  serverless-batch:notifications:\n    slackSecretArn:\n      secure: v1:c2VjcmV0\n")
+@pytest.mark.parametrize(
+    ("section", "place"),
+    [
+        (
+            "notifications:\n    slackSecretArn:\n      secure: v1:c2VjcmV0",
+            "6: serverless-batch:notifications.slackSecretArn",
+        ),
+        ("alarms:\n    emails:\n      - secure: v1:c2VjcmV0", "7: serverless-batch:alarms.emails[0]"),
+        ("tags:\n    secure: v1:c2VjcmV0", "5: serverless-batch:tags"),
+    ],
+)
+def test_an_encrypted_setting_is_refused_where_it_stands_and_never_printed(project, section: str, place: str) -> None:
+    project.stack(f"  serverless-batch:{section}\n")
     [problem] = project.problems()
-    assert problem.startswith("Pulumi.dev.yaml:6: serverless-batch:notifications.slackSecretArn: is encrypted")
+    assert problem.startswith(f"Pulumi.dev.yaml:{place}: is encrypted, but no setting is secret")
     assert "c2VjcmV0" not in problem
 
 
@@ -101,10 +112,11 @@ def test_the_running_program_reads_the_engines_environment_and_its_secret_keys(p
     monkeypatch.setattr(pulumi, "get_stack", lambda: "dev")
     config = engine_config(project.folder, "dev") | {"serverless-batch:tags": '{"a": "hunter2"}'}
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps(config))
-    monkeypatch.setenv("PULUMI_CONFIG_SECRET_KEYS", json.dumps(["serverless-batch:tags"]))
 
     def program() -> None:
         set_all_config({}, [])
+        assert load_settings(project.folder).tags == {"a": "hunter2"}
+        monkeypatch.setenv("PULUMI_CONFIG_SECRET_KEYS", json.dumps(["serverless-batch:tags"]))
         with pytest.raises(ConfigurationError, match="serverless-batch:tags: is encrypted"):
             load_settings(project.folder)
 

@@ -41,8 +41,9 @@ def test_an_id_is_taken_once(store: JobStore):
 def test_a_job_runs_through_its_states(store: JobStore):
     job = running(store, store.create(new_job()))
     assert (job.status, job.attempt, job.capacity_provider) == (Status.RUNNING, 1, "FARGATE_SPOT")
-    done = store.succeed(job, bucket="results", key="a/b", engine="offline", cost_usd=0.001)
-    assert (done.status, done.result_key, done.cost_usd) == (Status.SUCCEEDED, "a/b", 0.001)
+    done = store.succeed(job, bucket="results", key="a/b", engine="offline", cost_usd=0.001, peak_memory_mb=200)
+    assert (done.status, done.result_key) == (Status.SUCCEEDED, "a/b")
+    assert (done.cost_usd, done.peak_memory_mb) == (0.001, 200)
     assert done.duration_seconds is not None
     assert done.duration_seconds >= 0
     assert store.get(job.job_id) == done
@@ -67,7 +68,7 @@ def test_a_task_that_was_given_up_changes_nothing_any_more(store: JobStore):
     old = running(store, store.create(new_job()))
     store.launch(old, "receipt", lost="its task was lost")
     for change in (
-        lambda: store.succeed(old, bucket="b", key="k", engine=None, cost_usd=0.0),
+        lambda: store.succeed(old, bucket="b", key="k", engine=None, cost_usd=0.0, peak_memory_mb=1),
         lambda: store.fail(old, "late"),
         lambda: store.release(old, "late", failed=True),
     ):
@@ -82,7 +83,7 @@ def test_a_cancelled_job_stays_cancelled(store: JobStore):
     job = running(store, store.create(new_job()))
     store.cancel(job.job_id)
     with pytest.raises(Conflict):
-        store.succeed(job, bucket="b", key="k", engine=None, cost_usd=0.0)
+        store.succeed(job, bucket="b", key="k", engine=None, cost_usd=0.0, peak_memory_mb=1)
     with pytest.raises(Conflict):
         store.cancel(job.job_id)
     with pytest.raises(Conflict) as conflict:

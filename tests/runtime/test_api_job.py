@@ -60,6 +60,7 @@ def test_log_lines_say_which_job_they_are_about_and_metrics_which_worker(cloud: 
     assert dimensions == [[["worker", "service"]]] * 2
     metrics = task.metrics()
     assert 0 < metrics.pop("Duration") < 20
+    assert 20 < metrics.pop("PeakMemory") < 150  # MiB, both processes
     assert metrics == {"JobsSucceeded": 1, "Words": 3}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,10 +39,12 @@ def open_picture(data: bytes) -> Picture:
     if not data:
         raise BadInput("the object is empty")
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
         raise BadInput("the object is not a JPEG, PNG, GIF, WebP, BMP, TIFF or AVIF image") from error
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BadInput(_too_large()) from error
     except Exception as error:  # Pillow's readers raise whatever their parsers meet, from KeyError to struct.error
         raise BadInput("the image's header is damaged") from error

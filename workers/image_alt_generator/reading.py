@@ -15,6 +15,8 @@ from PIL import Image
 READABLE = 0.6  # confidence of a line that is kept
 READABLE_SHORT = 0.8  # of a line of up to three characters: texture likes to look like one
 SHORT = 3
+SMALLEST = 8  # pixels; no letter is lower
+LONGEST = 3  # longer by shorter side, as given to the reader
 SAME_LINE = 0.5  # two boxes are one line if their centers differ by less than this share of the height,
 NEXT_WORD = 1.2  # and the gap between them is less than this multiple of it
 
@@ -44,7 +46,9 @@ class Line:
 
 def read_lines(image: Image.Image) -> list[Line]:
     """The lines of text, from top to bottom. Latin, Greek, Chinese and Japanese letters; others are not seen."""
-    found = _reader()(np.asarray(image)[:, :, ::-1])  # OpenCV's order of channels
+    if min(image.size) < SMALLEST:
+        return []
+    found = _reader()(_padded(np.asarray(image))[:, :, ::-1])  # OpenCV's order of channels
     if not found.txts:
         return []
     lines = []
@@ -82,6 +86,16 @@ def _reader() -> Any:
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
         }
     )
+
+
+def _padded(pixels: np.ndarray) -> np.ndarray:
+    """At most LONGEST times as long as wide: the reader scales the shorter side up, whatever becomes of the other."""
+    height, width = pixels.shape[:2]
+    below, right = max(0, -(-width // LONGEST) - height), max(0, -(-height // LONGEST) - width)
+    padded = np.empty((height + below, width + right, 3), dtype=np.uint8)
+    padded[:] = np.median(pixels.reshape(-1, 3), axis=0)
+    padded[:height, :width] = pixels
+    return padded
 
 
 def _readable(line: Line) -> bool:

@@ -10,6 +10,7 @@ import datetime as dt
 import math
 import time
 from collections.abc import Callable
+from typing import TypedDict
 
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
@@ -35,6 +36,13 @@ from workers.runtime.settings import ApiSettings, Settings
 
 MAX_BACKOFF_SECONDS = 900
 RECLAIMED = "its task was told to stop (SIGTERM), as at a Spot reclaim"
+
+
+class Usage(TypedDict):
+    """What the attempt took, as the job's record has it."""
+
+    cost_usd: float
+    peak_memory_mb: int
 
 
 class Attempt:
@@ -90,7 +98,7 @@ class Attempt:
         try:
             body = result.body.encode()
             client("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
-            self._store.succeed(self._job, bucket=bucket, key=key, engine=result.engine, cost_usd=self._cost())
+            self._store.succeed(self._job, bucket=bucket, key=key, engine=result.engine, **self._used())
         except (ClientError, BotoCoreError) as error:
             reason = readable(f"the result could not be stored: {error}")
             self._log.error(reason)
@@ -102,7 +110,7 @@ class Attempt:
 
     def _fail(self, reason: str, **counts: int) -> int:
         """For good, and with nothing to redrive: another attempt would end the same way."""
-        self._store.fail(self._job, reason, cost_usd=self._cost())
+        self._store.fail(self._job, reason, **self._used())
         self._finish()
         self._emit(self._seconds(), JobsFailed=1, **counts)
         self._log.info("job failed")  # without the reason, which may quote the input
@@ -125,7 +133,7 @@ class Attempt:
         """The copy goes first: a message too many is dropped by the launcher, a message too few would be lost work."""
         self._check_ours()
         self._message.copy_to(self._api.dlq_url, f"dead-{self._job.job_id}-{self._job.attempt}", reason)
-        self._store.fail(self._job, reason, cost_usd=self._cost(), dead_lettered=True)
+        self._store.fail(self._job, reason, **self._used(), dead_lettered=True)
         self._finish()
 
     def _release(self) -> int:
@@ -166,15 +174,16 @@ class Attempt:
         except ReceiptGone:
             self._log.warning("the message was not ours any more")
 
-    def _cost(self) -> float:
+    def _used(self) -> Usage:
         seconds = (dt.datetime.now(dt.UTC) - self._billed_from).total_seconds()
-        return fargate_usd(
+        cost = fargate_usd(
             vcpu=self._api.vcpu,
             memory_gb=self._api.memory_gb,
             seconds=seconds,
             architecture=self._api.architecture,
             spot=self._api.capacity_provider == "FARGATE_SPOT",
         )
+        return Usage(cost_usd=cost, peak_memory_mb=telemetry.peak_memory_mb())
 
     def _seconds(self) -> float:
         return time.monotonic() - self._claimed

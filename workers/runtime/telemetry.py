@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 import logging
+import math
+import resource
 import sys
+from contextlib import suppress
+from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
@@ -39,12 +43,29 @@ def metrics(settings: Settings, **properties: Any) -> EphemeralMetrics:
 
 
 def emit(found: EphemeralMetrics, seconds: float | None, **counts: int) -> None:
-    """Write one line of metrics: `counts`, and Duration if it took `seconds` that are worth comparing."""
+    """Write one line of metrics: `counts`, and if it took `seconds` that are worth comparing, those and the memory."""
     for name, count in counts.items():
         found.add_metric(name, MetricUnit.Count, count)
     if seconds is not None:
         found.add_metric("Duration", MetricUnit.Seconds, seconds)
+        found.add_metric("PeakMemory", MetricUnit.Megabytes, peak_memory_mb())
     found.flush_metrics()
+
+
+def peak_memory_mb() -> int:
+    """Most memory that the worker's process and this one held, in MiB; known once the worker's process has ended."""
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB on Linux
+    worker = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
+    return math.ceil((worker + _own_peak()) / 1024**2)
+
+
+def _own_peak() -> int:
+    """In bytes. getrusage() would count what started this process as well: its memory, up to the exec."""
+    with suppress(FileNotFoundError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def stack(error: BaseException) -> list[str]:

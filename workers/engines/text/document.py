@@ -18,6 +18,8 @@ _BLANK_LINES = re.compile(r"\n\s*\n")
 _LETTER = re.compile(r"[^\W\d_]")
 _SPACELESS = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef])\n(?=[\u3000-\u9fff\uff00-\uffef])")
 _NOT_CONTENT = ("script", "style", "noscript", "template", "svg", "iframe")
+_LONG_LINE = 40  # characters
+_ENDS = (".", "!", "?", ":", "…", "。", "！", "？", "؟", "।")
 _DEEPEST = 250  # nested elements; extraction recurses
 
 
@@ -53,12 +55,19 @@ def read_document(data: bytes, charset: str | None = None) -> Document:
 
 
 def _paragraphs(text: str) -> tuple[str, ...]:
-    """Blank lines separate paragraphs; without any, each line is one."""
-    blocks = _BLANK_LINES.split(text)
-    if len(blocks) == 1:
-        blocks = text.split("\n")
+    """Blank lines separate paragraphs; without any, each line is one, unless the text was wrapped by an editor."""
+    blocks = _BLANK_LINES.split(text.strip())
+    if len(blocks) == 1 and not _wrapped(lines := text.strip().split("\n")):
+        blocks = lines
     joined = (" ".join(_SPACELESS.sub("", block.strip()).split()) for block in blocks)
     return tuple(block for block in joined if block)
+
+
+def _wrapped(lines: list[str]) -> bool:
+    """Whether the lines are long and mostly break off in mid-sentence."""
+    inner = lines[:-1]
+    long = sum(map(len, inner)) >= _LONG_LINE * len(inner)
+    return long and 2 * sum(line.rstrip().endswith(_ENDS) for line in inner) < len(inner)
 
 
 def _from_html(text: str) -> Document:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import regex
 
 ELLIPSIS = "…"
-_SPACE = regex.compile(r"\s+")
+_SPACE = regex.compile(" ")
 # Where a line of Chinese or Japanese may end: after punctuation, and before a word that follows a particle or ending.
 _SPACELESS_BREAK = regex.compile(r"(?<=[、。，．！？；：）」』】])|(?<=\p{Hiragana})(?=[\p{Han}\p{Katakana}])")
 _DANGLING = " \t,;:.!?–—-(（「『、，；："
@@ -17,7 +17,7 @@ def shorten(text: str, limit: int) -> str:
     It ends after a whole word. Where a script shows no word boundaries, or one word is longer than half the limit,
     after a whole user-perceived character.
     """
-    text = _SPACE.sub(" ", text).strip()
+    text = " ".join(text.split())
     if len(text) <= limit:
         return text
     room = limit - len(ELLIPSIS)
