@@ -37,7 +37,7 @@ class WorkerImage(pulumi.ComponentResource):
         """
         repository_name = site.name(name)
         tag = content_tag(project_dir, name, architecture)
-        host = f"{site.account}.dkr.ecr.{site.region}.amazonaws.com"
+        host = f"{site.account}.dkr.ecr.{site.region}.{site.domain}"
         uri = f"{host}/{repository_name}:{tag}"
         super().__init__("serverless-batch:image:WorkerImage", name, {"imageUri": uri}, opts)
         self.uri = uri

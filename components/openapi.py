@@ -67,6 +67,7 @@ def gateway_body(document: Mapping[str, Any], site: Site, function_arn: str) -> 
             for media in operation.get("requestBody", {}).get("content", {}).values():
                 media.clear()
                 media["schema"] = {"$ref": "#/components/schemas/Body"}
+            operation["security"] = [{"apiKey": []}]  # also where the description forgets it
             operation["x-amazon-apigateway-request-validator"] = VALIDATOR
             operation["x-amazon-apigateway-integration"] = {
                 "type": "aws_proxy",

@@ -100,5 +100,4 @@ class Queue(pulumi.ComponentResource):
 
 
 def _url(site: Site, queue_name: str) -> str:
-    suffix = "amazonaws.com.cn" if site.partition == "aws-cn" else "amazonaws.com"
-    return f"https://sqs.{site.region}.{suffix}/{site.account}/{queue_name}"
+    return f"https://sqs.{site.region}.{site.domain}/{site.account}/{queue_name}"

@@ -22,6 +22,11 @@ class Site:
         """Physical name of one of the stack's things; hyphens, as ECS, SQS and S3 all accept them."""
         return f"{self.project}-{self.stack}-{thing}".replace("_", "-")
 
+    @property
+    def domain(self) -> str:
+        """Of the partition's service endpoints."""
+        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+
     def arn(self, service: str, resource: str) -> str:
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 

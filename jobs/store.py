@@ -127,7 +127,7 @@ class JobStore:
         peak_memory_mb: int | None = None,
         dead_lettered: bool = False,
     ) -> Job:
-        """RUNNING → FAILED, for good. dead_lettered: whether the message went to the dead-letter queue."""
+        """QUEUED | RUNNING → FAILED, for good. dead_lettered: whether the message went to the dead-letter queue."""
         changes = {"reason": reason, "dead_lettered": dead_lettered}
         return self._change(job, Status.FAILED, changes | {"cost_usd": cost_usd, "peak_memory_mb": peak_memory_mb})
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from pathlib import Path
 
 from components.problems import ConfigurationError
+from policies.settings import ConfigError
 from sandbox.program import ProgramError
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -17,9 +19,11 @@ def main() -> int:
     """0: as wished. 1: refused, or something did not succeed. 2: wrong arguments."""
     arguments = _arguments()
     sys.path.insert(0, str(PROJECT))
+    for number in (signal.SIGTERM, signal.SIGHUP):  # like Ctrl-C: what has been started must be ended
+        signal.signal(number, signal.default_int_handler)
     try:
         return arguments.command(arguments.stack)
-    except (ConfigurationError, ProgramError) as error:
+    except (ConfigurationError, ConfigError, ProgramError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -6,6 +6,7 @@ succeed, and a message that is sent while another is deleted could be lost.
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable
@@ -16,13 +17,12 @@ POLL_SECONDS = 0.05
 _lock = threading.RLock()
 
 
+@functools.cache
 def make_atomic() -> None:
     """For this process, once and for all clouds."""
     from moto.dynamodb.responses import DynamoHandler
     from moto.sqs.models import SQSBackend
 
-    if getattr(DynamoHandler.call_action, "atomic", False):
-        return
     DynamoHandler.call_action = _alone(DynamoHandler.call_action)
     for change in ("send_message", "delete_message", "change_message_visibility"):
         setattr(SQSBackend, change, _alone(getattr(SQSBackend, change)))
@@ -34,7 +34,6 @@ def _alone(change: Callable[..., Any]) -> Callable[..., Any]:
         with _lock:
             return change(*args, **kwargs)
 
-    alone.atomic = True
     return alone
 
 

@@ -27,7 +27,9 @@ class Client:
         self, method: str, path: str, headers: Mapping[str, str] | None = None, **content: Any
     ) -> urllib3.BaseHTTPResponse:
         """The answer, whatever it is. content: `json` or `body`."""
-        return self._http.request(method, self.url + path, headers={"x-api-key": self.key, **(headers or {})}, **content)
+        return self._http.request(
+            method, self.url + path, headers={"x-api-key": self.key, **(headers or {})}, **content
+        )
 
     def call(self, method: str, path: str, json: Any = None) -> Any:
         """What the API answers; `CallFailed` if it is a refusal."""

@@ -47,7 +47,7 @@ class Cloud:
     def __init__(self, region: str, project: Path, folder: Path):
         """Raises ProgramError if another cloud uses the folder."""
         # Imported here: `check` needs no cloud, and should not wait for moto's import.
-        from moto.moto_api._internal import moto_api_backend
+        from moto.moto_api._internal.models import moto_api_backend
         from moto.server import ThreadedMotoServer
 
         from sandbox import resources
@@ -121,7 +121,8 @@ class Cloud:
         for client in self._clients.values():
             client.close()
         self._server.stop()
-        self._server._server.server_close()  # its stop() leaves the port open
+        if self._server._server:
+            self._server._server.server_close()  # stop() leaves the port open
         logging.getLogger().removeHandler(self._log)
         self._log.close()
         self._lock_file.close()
@@ -129,7 +130,7 @@ class Cloud:
 
 def _log_to(file: Path) -> logging.Handler:
     """What the process has to say goes to a file, not to the terminal."""
-    file.parent.mkdir(parents=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # else a line for each request
     handler = logging.FileHandler(file, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

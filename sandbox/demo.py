@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
-import mimetypes
 import resource
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import urllib3
 from rich.live import Live
 from rich.table import Table
 
 from components.stackfile import engine_config
 from sandbox.check import console, report
-from sandbox.cloud import Cloud
+from sandbox.client import Client
 from sandbox.deployment import Deployment, Refused, fresh_cloud
-from sandbox.program import PROJECT
-from sandbox.receivers import Receivers
+from sandbox.receivers import Receivers, local_channels
 from sandbox.serve import tell_what_only_exists_on_aws
 
 ENDED = {"SUCCEEDED", "FAILED", "CANCELLED"}
@@ -29,51 +26,17 @@ POLL_SECONDS = 0.5
 COLOURS = {"QUEUED": "yellow", "RUNNING": "cyan", "SUCCEEDED": "green", "FAILED": "red", "CANCELLED": "red"}
 
 
-class CallFailed(Exception):
-    """The API refused or did not answer."""
-
-
-@dataclass
-class Client:
-    """The API as a caller sees it."""
-
-    url: str
-    key: str
-    _http: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False, timeout=30))
-
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self._http.request(method, self.url + path, headers={"x-api-key": self.key}, json=body)
-        if answer.status >= 400:
-            raise CallFailed(f"{method} {path}: {answer.status} {answer.data.decode(errors='replace')}")
-        return answer.json()
-
-    def upload(self, file: Path) -> dict[str, str]:
-        """Where the file lies now, as a worker's input names it."""
-        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        content = file.read_bytes()
-        place = self.call("POST", "/uploads", {"filename": file.name, "content_type": kind, "size": len(content)})
-        answer = self._http.request(place["method"], place["url"], body=content, headers=place["headers"])
-        if answer.status != 200:
-            raise CallFailed(f"upload of {file.name}: {answer.status}")
-        return {"bucket": place["bucket"], "key": place["key"]}
-
-    def result(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        return self._http.request("GET", job["result_url"]).json()
-
-
 def demo(project: Path, stack: str) -> int:
     """0 only if every policy passed and every job succeeded."""
     started = time.monotonic()
     config = engine_config(project, stack)
     console.rule(f"1 · Deploy stack {stack} into the sandbox")
-    cloud, receivers = fresh_cloud(project, stack, config), Receivers()
-    try:
-        deployment = Deployment(project, stack, config | _local_channels(cloud, receivers), cloud)
-    except Refused as refusal:
-        report(refusal.violations)
-        cloud.close()
-        return 1
-    with deployment:
+    with fresh_cloud(project, stack, config) as cloud, closing(Receivers()) as receivers:
+        try:
+            deployment = Deployment(project, stack, config | local_channels(cloud, receivers), cloud)
+        except Refused as refusal:
+            report(refusal.violations)
+            return 1
         console.print(f"{len(deployment.run.resources)} resources; API at {deployment.url}")
         tell_what_only_exists_on_aws(cloud.declared_only)
         console.rule("2 · Policies")
@@ -88,22 +51,11 @@ def demo(project: Path, stack: str) -> int:
             _show(client, jobs[job_id], file)
         console.rule("5 · Notifications")
         _show_notices(receivers, jobs)
-    receivers.close()
     console.rule("6 · Summary")
     _summary(jobs, time.monotonic() - started)
     good = passed and bool(jobs) and len(succeeded) == len(jobs)
     console.print("[green bold]Everything succeeded.[/]" if good else "[red bold]Not everything succeeded.[/]")
     return 0 if good else 1
-
-
-def _local_channels(cloud: Cloud, receivers: Receivers) -> dict[str, str]:
-    """The stack's configuration with both channels on, their secrets in this cloud, their services on this machine."""
-    manager = cloud.client("secretsmanager")
-    slack = manager.create_secret(Name="demo/slack", SecretString=f"{receivers.url}/slack")["ARN"]
-    notion = manager.create_secret(Name="demo/notion", SecretString="sandbox-token")["ARN"]
-    cloud.compute.functions.overrides["NOTION_URL"] = receivers.url
-    channels = {"slackSecretArn": slack, "notion": {"secretArn": notion, "databaseId": "0" * 32}}
-    return {f"{PROJECT}:notifications": json.dumps(channels)}
 
 
 def _submit(client: Client, samples: Path) -> dict[str, Path]:

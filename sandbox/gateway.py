@@ -198,7 +198,7 @@ class Gateway:
         function = operation["x-amazon-apigateway-integration"]["uri"].split("/functions/")[1].split("/")[0]
         try:
             return _response(self._functions.invoke(function, event))
-        except (FunctionError, KeyError, TypeError):
+        except (FunctionError, AttributeError, KeyError, TypeError, ValueError):  # or no answer of a proxy
             return refuse("INTEGRATION_FAILURE")
 
     def _check_key(self, request: Request, stage: dict[str, Any], seen: dict[str, str]) -> str | None:

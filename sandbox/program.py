@@ -142,9 +142,12 @@ class _Mocks(mocks.Mocks):
 
 def run(project: Path, stack_name: str, config: Mapping[str, str], engine: Engine, *, preview: bool = False) -> Run:
     """Run the program of `project` for a stack; otherwise as `record`."""
-    if str(project) not in sys.path:
-        sys.path.insert(0, str(project))
-    return record(lambda: runpy.run_path(str(project / "__main__.py")), stack_name, config, engine, preview=preview)
+    before = list(sys.path)
+    sys.path.insert(0, str(project))
+    try:
+        return record(lambda: runpy.run_path(str(project / "__main__.py")), stack_name, config, engine, preview=preview)
+    finally:
+        sys.path[:] = before
 
 
 def record(
@@ -177,6 +180,7 @@ def record(
     except pulumi.RunError as error:
         raise ProgramError(str(error)) from error
     finally:
+        asyncio.set_event_loop(None)
         loop.close()
     return Run([r for r in monitor.recorded if r.type != STACK_TYPE], monitor.exports)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import Any
 
 from werkzeug import Request, Response
 from werkzeug.serving import make_server
+
+from sandbox.cloud import Cloud
+from sandbox.program import PROJECT
 
 
 class Receivers:
@@ -39,3 +43,13 @@ class Receivers:
             self.notion.append(message)
             return Response('{"object":"page"}', mimetype="application/json")
         return Response(status=404)
+
+
+def local_channels(cloud: Cloud, receivers: Receivers) -> dict[str, str]:
+    """Configuration that turns both channels on: their secrets in this cloud, their services on this machine."""
+    manager = cloud.client("secretsmanager")
+    slack = manager.create_secret(Name="local/slack", SecretString=f"{receivers.url}/slack")["ARN"]
+    notion = manager.create_secret(Name="local/notion", SecretString="sandbox-token")["ARN"]
+    cloud.compute.functions.overrides["NOTION_URL"] = receivers.url
+    channels = {"slackSecretArn": slack, "notion": {"secretArn": notion, "databaseId": "0" * 32}}
+    return {f"{PROJECT}:notifications": json.dumps(channels)}

@@ -14,17 +14,15 @@ from sandbox.deployment import Deployment, Refused, fresh_cloud
 def serve(project: Path, stack: str) -> int:
     """Deploy, say how to call it, wait for Ctrl-C."""
     config = engine_config(project, stack)
-    cloud = fresh_cloud(project, stack, config)
-    try:
-        deployment = Deployment(project, stack, config, cloud)
-    except Refused as refusal:
-        report(refusal.violations)
-        cloud.close()
-        return 1
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    with deployment:
+    with fresh_cloud(project, stack, config) as cloud:
+        try:
+            deployment = Deployment(project, stack, config, cloud)
+        except Refused as refusal:
+            report(refusal.violations)
+            return 1
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: stop.set())
         report(deployment.violations)
         tell_what_only_exists_on_aws(cloud.declared_only)
         console.print(f"\n[bold]API[/] {deployment.url}\n[bold]Key[/] {deployment.key}\n")

@@ -16,7 +16,7 @@ TIMEOUT = urllib3.Timeout(connect=3, read=7)  # seconds
 MAY_SAY_WHEN = {429, 503}
 
 logging.getLogger("urllib3").setLevel(logging.WARNING)  # below that it writes the paths it calls
-_http = urllib3.PoolManager(timeout=TIMEOUT, retries=False)
+_http = urllib3.PoolManager(timeout=TIMEOUT, retries=False)  # nor redirects: the queue does the retrying
 
 
 class DeliveryError(Exception):
@@ -35,7 +35,6 @@ def post_json(service: str, url: str, content: Mapping[str, Any], headers: Mappi
             url,
             body=json.dumps(content).encode(),
             headers={"Content-Type": "application/json", **(headers or {})},
-            redirect=False,
         )
     except Exception as error:  # whatever it is, its text may hold the URL or a header
         raise DeliveryError(f"{service} was not reached: {type(error).__name__}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import logging
 import os
 import shutil
 import signal
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 IMAGE_PARTS = ("jobs", "workers/runtime", "workers/engines")  # what workers/Dockerfile copies besides the worker
 MAX_PROCESSES = max(2, os.cpu_count() or 2)  # more tasks stay PENDING, as they do while Fargate finds them room
+ENDED = "Essential container in task exited"
+
+logger = logging.getLogger(__name__)
 
 
 class Fargate:
@@ -67,30 +71,34 @@ class Fargate:
 
     def close(self) -> None:
         from moto.ecs.responses import EC2ContainerServiceResponse
+        from moto.moto_api import state_manager
 
         EC2ContainerServiceResponse.run_task = self._answer
-        for task in self.running():
+        state_manager.unset_transition("ecs::task")
+        for task in self._tasks.values():
             task.kill()
+        for task in self._tasks.values():
+            task.join()
         self._metadata.shutdown()
+        self._metadata.server_close()
 
 
 class Task:
     """One task: waits for room, runs the container's command, tells moto how it ended."""
 
     def __init__(self, cloud: Cloud, model: Any, places: threading.Semaphore, metadata: http.server.HTTPServer):
-        self._cloud, self.model, self._places = cloud, model, places
+        self._cloud, self.model, self._places, self._metadata = cloud, model, places, metadata
         definition = cloud.client("ecs").describe_task_definition(taskDefinition=model.task_definition_arn)
         self.container: dict[str, Any] = definition["taskDefinition"]["containerDefinitions"][0]
-        self._environment = self._variables(metadata)
-        self.worker = self._environment["WORKER"]
-        self.log = cloud.folder / "logs" / f"{self.worker}.log"
+        self.worker = next(item["value"] for item in self.container["environment"] if item["name"] == "WORKER")
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._stopping = ""
         self._killer: threading.Timer | None = None
-        threading.Thread(target=self._run, daemon=True).start()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
 
-    def _variables(self, metadata: http.server.HTTPServer) -> dict[str, str]:
+    def _variables(self) -> dict[str, str]:
         """Environment of the container: the image's, the definition's, its secrets, the call's overrides, ECS's."""
         variables = {item["name"]: item["value"] for item in self.container.get("environment", [])}
         for item in self.container.get("secrets", []):
@@ -98,17 +106,14 @@ class Task:
             variables[item["name"]] = secret["SecretString"]
         for override in (self.model.overrides or {}).get("containerOverrides", []):
             variables |= {item["name"]: item["value"] for item in override.get("environment", [])}
-        host, port = metadata.server_address[:2]
         if json.loads(variables.get("ENGINE", "{}")).get("kind") == "bedrock":
             variables["ENGINE"] = '{"kind": "offline"}'  # no Bedrock on this machine; results say who answered
-        scratch = self._cloud.folder / "scratch" / self.model.id
+        host, port = self._metadata.server_address[:2]
         return {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
             "LANG": "C.UTF-8",
-            "HOME": str(scratch),
-            "TMPDIR": str(scratch),
             "ECS_CONTAINER_METADATA_URI_V4": f"http://{host!s}:{port}/v4/{self.model.task_arn}",
             **self._cloud.environment(),
             **variables,
@@ -116,40 +121,51 @@ class Task:
 
     def _run(self) -> None:
         with self._places:
-            root = unpack_image(self._cloud.project, self.worker, self._cloud.folder / "images" / self.worker)
-            scratch = Path(self._environment["TMPDIR"])
-            scratch.mkdir(parents=True, exist_ok=True)
-            with self._lock:
-                if self._stopping:
-                    self._stopped(None)
-                    return
-                self.log.parent.mkdir(parents=True, exist_ok=True)
-                with self.log.open("ab") as output:
-                    self._process = subprocess.Popen(
-                        self.container["command"], cwd=root, env=self._environment | {"PYTHONPATH": str(root)},
-                        stdout=output, stderr=output, start_new_session=True,
-                    )  # fmt: skip
-                self.model.last_status = "RUNNING"
-            code = self._process.wait()
-            self._signal(signal.SIGKILL)  # a container's end takes all its processes with it
-            if self._killer:
-                self._killer.cancel()
-            self._stopped(code)
-            shutil.rmtree(scratch, ignore_errors=True)
-
-    def _stopped(self, code: int | None) -> None:
+            try:
+                code = self._contain()
+            except Exception as error:  # a worker without a folder, a secret that is not there
+                logger.exception("%s: the container cannot be started", self.worker)
+                self._stopping, code = f"CannotStartContainerError: {error}", None
         # Containers report death by a signal as 128 + its number.
         self.model.containers[0].exit_code = 128 - code if code is not None and code < 0 else code
-        self.model.stopped_reason = self._stopping or "Essential container in task exited"
+        self.model.stopped_reason = self._stopping or ENDED
         self.model.desired_status = "STOPPED"
         self.model.last_status = "STOPPED"
+
+    def _contain(self) -> int | None:
+        """Run the container to its end: the exit code, None if it was stopped before it began."""
+        root = unpack_image(self._cloud.project, self.worker, self._cloud.folder / "images" / self.worker)
+        scratch = self._cloud.folder / "scratch" / self.model.id
+        scratch.mkdir(parents=True)
+        places = {"PYTHONPATH": str(root), "HOME": str(scratch), "TMPDIR": str(scratch)}
+        environment = self._variables() | places
+        try:
+            with self._lock, (self._cloud.folder / "logs" / f"{self.worker}.log").open("ab") as output:
+                if self._stopping:
+                    return None
+                self._process = subprocess.Popen(
+                    self.container["command"], cwd=root, env=environment,
+                    stdout=output, stderr=output, start_new_session=True,
+                )  # fmt: skip
+                self.model.last_status = "RUNNING"
+            code = self._process.wait()
+            with self._lock:
+                self._signal(signal.SIGKILL)  # a container's end takes all its processes with it
+                self._process = None  # its number may be another's soon
+                if self._killer:
+                    self._killer.cancel()
+            return code
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
     def stop(self, reason: str) -> None:
         """SIGTERM now, SIGKILL after the container's stopTimeout."""
         with self._lock:
+            if self._stopping:
+                return
             self._stopping = reason
             self.model.desired_status = "STOPPED"
-            if self._process is None or self._process.poll() is not None:
+            if self._process is None:
                 return
             # ECS signals the container's first process only.
             self._process.send_signal(signal.SIGTERM)
@@ -158,8 +174,14 @@ class Task:
             self._killer.start()
 
     def kill(self) -> None:
-        """SIGKILL, without a warning."""
-        self._signal(signal.SIGKILL)
+        """SIGKILL, without a warning. A task that has not begun will not."""
+        with self._lock:
+            self._stopping = self._stopping or ENDED
+            self._signal(signal.SIGKILL)
+
+    def join(self) -> None:
+        """Wait for the task's end."""
+        self._thread.join()
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:

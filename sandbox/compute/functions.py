@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import select
 import shutil
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from sandbox.cloud import Cloud
 
 HOST = Path(__file__).with_name("lambda_host.py")
+logger = logging.getLogger(__name__)
+
 MAX_PROCESSES = 4  # of one function at once; more invocations wait, as they would for a concurrency limit
 
 
@@ -71,38 +75,53 @@ class Function:
         self._log = cloud.folder / "logs" / f"{name}.log"
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._idle: list[Host] = []
+        self._busy: set[Host] = set()
         self._places = threading.BoundedSemaphore(MAX_PROCESSES)
         self._lock = threading.Lock()
         self._closed = False
 
     def invoke(self, event: Any) -> Any:
         with self._places:
-            host = self._take()
+            host, usable = self._take(), False
             try:
                 answer = host.call(event, self._timeout)
-            except FunctionError:
-                host.kill()
+                usable = True
+            except FunctionError as error:
+                logger.error("%s: %s", self.name, error)
                 raise
-            with self._lock:
-                if self._closed:
-                    host.kill()
-                else:
-                    self._idle.append(host)
+            finally:
+                self._give_back(host, usable)
         if "error" in answer:
             raise FunctionError(f"{self.name}: {answer['error']}")
         return answer["result"]
 
     def _take(self) -> Host:
         with self._lock:
+            if self._closed:
+                raise FunctionError(f"{self.name} has been stopped")
             if self._idle:
-                return self._idle.pop()
-        return Host(self._handler, self._folder, self._environment | self._overrides, self._log)
+                host = self._idle.pop()
+            else:
+                host = Host(self._handler, self._folder, self._environment | self._overrides, self._log)
+            self._busy.add(host)
+            return host
+
+    def _give_back(self, host: Host, usable: bool) -> None:
+        with self._lock:
+            self._busy.remove(host)
+            if usable and not self._closed:
+                self._idle.append(host)
+                return
+        host.close()
 
     def close(self) -> None:
+        """Ends every process; invocations under way fail."""
         with self._lock:
             self._closed = True
-            for host in self._idle:
+            for host in self._busy:
                 host.kill()
+            for host in self._idle:
+                host.close()
             self._idle.clear()
 
 
@@ -127,7 +146,7 @@ class Host:
         try:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
-        except BrokenPipeError as error:
+        except OSError as error:
             raise FunctionError("the process ended; see its log") from error
         ready, _, _ = select.select([self._responses], [], [], timeout)
         if not ready:
@@ -138,9 +157,14 @@ class Host:
         return json.loads(line)
 
     def kill(self) -> None:
+        """A call under way fails; whoever made it closes the host."""
         self._process.kill()
-        self._process.wait()
+
+    def close(self) -> None:
+        self._process.kill()
         self._responses.close()
+        with suppress(OSError), self._process:  # closes its stdin, which may hold what it never read
+            pass
 
 
 def unpack(archive: pulumi.Archive, project: Path, folder: Path) -> None:

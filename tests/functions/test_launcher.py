@@ -188,6 +188,30 @@ def test_only_the_jobs_that_spot_left_over_run_on_demand(
     assert on_demand["count"] == 1
 
 
+def test_messages_are_hidden_before_their_tasks_start_and_those_without_a_task_come_back_sooner(
+    module: ModuleType,
+    ecs: Callable[..., Ecs],
+    new_job: Callable[..., Job],
+    queue: Any,
+    context: Any,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    fake, _ = ecs(FARGATE_SPOT=1, FARGATE=0), [new_job(), new_job()]
+    changes: list[tuple[int, list[int]]] = []  # RunTask calls so far, seconds
+
+    def change(**call: Any) -> dict[str, Any]:
+        changes.append((len(fake.calls), [entry["VisibilityTimeout"] for entry in call["Entries"]]))
+        return {}
+
+    monkeypatch.setattr(module.sqs, "change_message_visibility_batch", change)
+    for receives in (1, 2, 8):
+        fake.calls.clear()
+        messages = queue.receive()
+        module.handler(queue.event(messages, receives=receives), context)
+        queue.show_all()
+    assert changes == [(0, [300, 300]), (2, [30]), (0, [300, 300]), (2, [60]), (0, [300, 300]), (2, [900])]
+
+
 def test_jobs_without_a_task_give_their_place_back_and_come_again_later(
     module: ModuleType, ecs: Callable[..., Ecs], new_job: Callable[..., Job], store: JobStore, queue: Any
 ):

@@ -18,7 +18,13 @@ def urn(type_: str, name: str, parent_type: str = "") -> str:
 
 
 def make(
-    type_: str, name: str = "it", /, *, links: Mapping[str, Iterable[Resource]] | None = None, inside: str = "", **props: Any
+    type_: str,
+    name: str = "it",
+    /,
+    *,
+    links: Mapping[str, Iterable[Resource]] | None = None,
+    inside: str = "",
+    **props: Any,
 ) -> Resource:
     """links: property → resources whose outputs it is made of. inside: type of the component around it."""
     dependencies = {key: frozenset(r.urn for r in resources) for key, resources in (links or {}).items()}

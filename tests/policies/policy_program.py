@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, cast
 
 import pulumi
 from pulumi.runtime import mocks, settings, stack
 from pulumi.runtime.proto.resource_pb2 import RegisterResourceRequest
 
+from sandbox.program import Recorded
+
 ARN = "arn:aws:sqs:eu-central-1:123456789012:"
-
-
-@dataclass(frozen=True)
-class Registration:
-    urn: str
-    request: RegisterResourceRequest
-    outputs: dict[str, Any]
 
 
 class _Mocks(mocks.Mocks):
@@ -28,7 +22,11 @@ class _Mocks(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         if self._preview:
             return "", args.inputs
-        return f"{args.name}-id", {"arn": ARN + args.inputs.get("name", args.name)} | args.inputs
+        return f"{args.name}-id", {
+            "arn": ARN + args.name,
+            "name": args.name,
+            "url": f"https://{args.name}",
+        } | args.inputs
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], None]:
         return {}, None
@@ -37,18 +35,18 @@ class _Mocks(mocks.Mocks):
 class _Monitor(mocks.MockMonitor):
     def __init__(self, preview: bool):
         super().__init__(_Mocks(preview))
-        self.registrations: list[Registration] = []
+        self.registrations: list[Recorded] = []
 
-    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 (gRPC name)
+    def RegisterResource(self, request: Any) -> Any:
         response = super().RegisterResource(request)
         copy = RegisterResourceRequest()
         copy.CopyFrom(request)
         known = self.resources.get(response.urn)
-        self.registrations.append(Registration(response.urn, copy, known.state if known else {}))
+        self.registrations.append(Recorded(response.urn, copy, response.id, known.state if known else {}))
         return response
 
 
-def record(program: Callable[[], Any], *, preview: bool) -> list[Registration]:
+def record(program: Callable[[], Any], *, preview: bool) -> list[Recorded]:
     """Every registration of the program; at preview, with unknown values where the engine has them."""
     monitor = _Monitor(preview)
     loop = asyncio.new_event_loop()

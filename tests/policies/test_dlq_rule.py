@@ -1,8 +1,9 @@
 import json
 
 import pytest
-from policies.model import UNKNOWN
 from policy_cases import findings, left_open, make, passes, refused
+
+from policies.model import UNKNOWN
 
 QUEUE = "aws:sqs/queue:Queue"
 ARN = "arn:aws:sqs:eu-central-1:123456789012:"
@@ -64,7 +65,9 @@ def test_a_redrive_policy_that_cannot_be_read_is_refused(policy):
 
 @pytest.mark.parametrize("target", [None, "", 7, "jobs-dlq", "arn:aws:sns:eu-central-1:1:jobs-dlq"])
 def test_a_redrive_policy_that_names_no_queue_is_refused(target):
-    assert "names no queue" in refused("sqs-dlq", queue(redrivePolicy=redrive(target)), queue("jobs-dlq-2", redrivePolicy=redrive(ARN + "x")))
+    assert "names no queue" in refused(
+        "sqs-dlq", queue(redrivePolicy=redrive(target)), queue("jobs-dlq-2", redrivePolicy=redrive(ARN + "x"))
+    )
 
 
 @pytest.mark.parametrize("receives", [None, 0, -1, 1001, "many", True])
@@ -93,9 +96,7 @@ def test_the_redrive_policy_may_be_a_resource_of_its_own():
     alone = "aws:sqs/redrivePolicy:RedrivePolicy"
     passes("sqs-dlq", queue(), dlq, make(alone, queueUrl=URL + "jobs", redrivePolicy=redrive(ARN + "jobs-dlq")))
     source = queue()
-    linked = make(
-        alone, queueUrl=UNKNOWN, redrivePolicy=UNKNOWN, links={"queueUrl": [source], "redrivePolicy": [dlq]}
-    )
+    linked = make(alone, queueUrl=UNKNOWN, redrivePolicy=UNKNOWN, links={"queueUrl": [source], "redrivePolicy": [dlq]})
     passes("sqs-dlq", source, dlq, linked)
     broken = make(alone, queueUrl=URL + "jobs", redrivePolicy="{")
     assert "no JSON object" in refused("sqs-dlq", queue(), broken)

@@ -2,9 +2,10 @@ import json
 import time
 
 import pytest
+from policy_cases import findings, left_open, make, passes, policy, refused
+
 from policies.model import UNKNOWN
 from policies.rules.iam.actions import Reach, glob, matching, reach
-from policy_cases import findings, left_open, make, passes, policy, refused
 
 ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
@@ -47,7 +48,9 @@ def only(rule, *statements):
 
 def test_named_actions_on_named_resources_pass_every_rule():
     for rule in RULES:
-        passes(rule, *documents(allow(["sqs:SendMessage", "sqs:ReceiveMessage"]), allow("ecr:GetAuthorizationToken", "*")))
+        passes(
+            rule, *documents(allow(["sqs:SendMessage", "sqs:ReceiveMessage"]), allow("ecr:GetAuthorizationToken", "*"))
+        )
         passes(rule, *documents(allow("sqs:Get*", [QUEUE]), {"Effect": "Deny", "NotAction": "*", "Resource": "*"}))
         passes(rule, *documents())
 
@@ -55,10 +58,15 @@ def test_named_actions_on_named_resources_pass_every_rule():
 @pytest.mark.parametrize("action", ["*", "*:*", ["*", "*"], "**", "?*"])
 @pytest.mark.parametrize("resource", ["*", QUEUE])
 def test_every_action_makes_an_administrator(action, resource):
-    assert "it may do everything in AWS: statement 1 of its policy allows" in only("iam-no-admin", allow(action, resource))
+    assert "it may do everything in AWS: statement 1 of its policy allows" in only(
+        "iam-no-admin", allow(action, resource)
+    )
 
 
-@pytest.mark.parametrize("action", ["sqs:*", "SQS:*", "sqs:**", "sqs:?*", "s?s:*", "*:GetItem", ["sqs:SendMessage", "sqs:*"]])
+@pytest.mark.parametrize(
+    "action",
+    ["sqs:*", "SQS:*", "sqs:**", "sqs:?*", "s?s:*", "*:GetItem", "Execute-API:*n*", ["sqs:SendMessage", "sqs:*"]],
+)
 def test_every_action_of_a_service_is_refused(action):
     assert "may do everything in a service" in only("iam-service-wildcard", allow(action))
 
@@ -153,9 +161,14 @@ def test_allowing_by_exclusion_is_refused(word):
     only("iam-no-not-action", {"Effect": "Allow", "Action": "sqs:SendMessage", "NotResource": QUEUE})
 
 
-@pytest.mark.parametrize("text", ["{", "", "null", "[]", "7", '"x"', "{}", '{"Statement": 7}', '{"Statement": [7]}', "[" * 5000])
+@pytest.mark.parametrize(
+    "text", ["{", "", "null", "[]", "7", '"x"', "{}", '{"Statement": 7}', '{"Statement": [7]}', "[" * 5000]
+)
 def test_a_document_that_cannot_be_read_is_refused_once(text):
-    for resource in (make(ROLE_POLICY, policy=text), make(ROLE, assumeRolePolicy=TRUST, inlinePolicies=[{"policy": text}])):
+    for resource in (
+        make(ROLE_POLICY, policy=text),
+        make(ROLE, assumeRolePolicy=TRUST, inlinePolicies=[{"policy": text}]),
+    ):
         refused("iam-no-admin", resource)
         for rule in set(RULES) - {"iam-no-admin"}:
             passes(rule, resource)
@@ -199,7 +212,9 @@ def test_policies_made_by_aws_are_judged_by_their_name(name, rule, partition):
                 refused(each, resource)
             else:
                 passes(each, resource)
-    own = make("aws:iam/rolePolicyAttachment:RolePolicyAttachment", policyArn="arn:aws:iam::1:policy/AdministratorAccess")
+    own = make(
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment", policyArn="arn:aws:iam::1:policy/AdministratorAccess"
+    )
     passes("iam-no-admin", own)
 
 
@@ -244,7 +259,9 @@ def test_unknown_parts_of_a_statement_are_left_to_the_update():
 
 def test_a_statement_that_denies_may_deny_everything():
     for rule in RULES:
-        passes(rule, *documents({"Effect": "Deny", "Action": "*", "Resource": "*"}, {"Effect": "deny", "Action": "sqs:*"}))
+        passes(
+            rule, *documents({"Effect": "Deny", "Action": "*", "Resource": "*"}, {"Effect": "deny", "Action": "sqs:*"})
+        )
 
 
 def trusting(principal, action="sts:AssumeRole", **more):
@@ -292,7 +309,8 @@ def test_a_trust_policy_that_cannot_be_read_is_refused_once(text):
     ("pattern", "text", "matches"),
     [
         ("", "", True), ("*", "", True), ("?", "", False), ("a*c", "abbc", True), ("a*c", "abbd", False),
-        ("*b*b*", "abab", True), ("a?c", "abc", True), ("[ab]", "a", False), ("a.c", "abc", False), ("abc*", "abc", True),
+        ("*b*b*", "abab", True), ("a?c", "abc", True), ("[ab]", "a", False), ("a.c", "abc", False),
+        ("abc*", "abc", True),
     ],
 )  # fmt: skip
 def test_wildcards_match_as_iams_do(pattern, text, matches):

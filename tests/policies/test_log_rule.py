@@ -1,7 +1,8 @@
 import pytest
+from policy_cases import BY_ID, left_open, make, passes, refused
+
 from policies.model import UNKNOWN, ResourceRule
 from policies.rules.logs.retention import RETENTION_DAYS
-from policy_cases import BY_ID, left_open, make, passes, refused
 
 GROUP = "aws:cloudwatch/logGroup:LogGroup"
 
@@ -13,7 +14,9 @@ def group(days=None, **props):
 @pytest.mark.parametrize("days", [None, 0, "0"])
 def test_a_log_group_that_keeps_its_events_for_ever_is_refused(days):
     message = refused("log-retention", group(days), minDays=7, maxDays=30)
-    assert message == "LogGroup 'jobs' keeps its events for ever: it has no retention. Set retentionInDays to 7, 14 or 30."
+    assert (
+        message == "LogGroup 'jobs' keeps its events for ever: it has no retention. Set retentionInDays to 7, 14 or 30."
+    )
 
 
 @pytest.mark.parametrize("days", RETENTION_DAYS)

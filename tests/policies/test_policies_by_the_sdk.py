@@ -5,16 +5,19 @@ import json
 import pulumi
 import pulumi_aws as aws
 import pytest
-from policies import rules
+from policy_program import record
+
 from policies.model import Level, ResourceRule, Severity, StackRule, refuse
 from policies.rules import RULES
 from policies.settings import load
-from policy_program import record
-
 from sandbox.analyzer import Violation, analyze
 
 TRUST = json.dumps(
-    {"Statement": [{"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+    {
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ]
+    }
 )
 both = pytest.mark.parametrize("preview", [True, False], ids=["preview", "update"])
 
@@ -37,7 +40,10 @@ def sound():
     cluster = aws.ecs.Cluster("tasks")
     spot = [{"capacity_provider": "FARGATE_SPOT", "weight": 1}]
     aws.ecs.ClusterCapacityProviders(
-        "tasks", cluster_name=cluster.name, default_capacity_provider_strategies=spot, capacity_providers=["FARGATE_SPOT"]
+        "tasks",
+        cluster_name=cluster.name,
+        default_capacity_provider_strategies=spot,
+        capacity_providers=["FARGATE_SPOT"],
     )
     aws.ecs.Service("by-default", cluster=cluster.arn, task_definition="t")
     aws.ecs.Service("by-itself", cluster=cluster.arn, task_definition="t", capacity_provider_strategies=spot)
@@ -96,9 +102,10 @@ def test_a_message_says_which_resource_what_is_wrong_and_what_would_be_right():
 
 
 def unknown():
-    queue = aws.sqs.Queue("jobs", redrive_policy=json.dumps({"deadLetterTargetArn": ARN_ELSEWHERE, "maxReceiveCount": 1}))
-    days = queue.arn.apply(lambda arn: len(arn))
-    aws.cloudwatch.LogGroup("jobs", retention_in_days=days)
+    queue = aws.sqs.Queue(
+        "jobs", redrive_policy=json.dumps({"deadLetterTargetArn": ARN_ELSEWHERE, "maxReceiveCount": 1})
+    )
+    aws.cloudwatch.LogGroup("jobs", retention_in_days=queue.arn.apply(lambda _: 3653))
     document = pulumi.Output.json_dumps({"Statement": {"Effect": "Allow", "Action": "sqs:*", "Resource": queue.arn}})
     aws.iam.RolePolicy("jobs", role="r", policy=document)
     aws.sqs.Queue("second", redrive_policy=queue.url.apply(lambda url: json.dumps({"maxReceiveCount": len(url)})))
@@ -112,7 +119,9 @@ def test_what_is_unknown_at_preview_is_told_as_advice_and_judged_at_update():
     assert told(at_preview) == []
     assert told(at_preview, "advisory") == [("settled-at-update", "jobs"), ("settled-at-update", "jobs")]
     document = next(v.message for v in at_preview if "its policy" in v.message)
-    assert document.startswith("RolePolicy 'jobs': not known before the update runs, and judged then: its policy. (iam-")
+    assert document.startswith(
+        "RolePolicy 'jobs': not known before the update runs, and judged then: its policy. (iam-"
+    )
     assert all(rule.id in document for rule in RULES if rule.id.startswith("iam-") and rule.id != "iam-trust-scoped")
     at_update = analyze(record(unknown, preview=False), config={})
     assert told(at_update) == [("iam-service-wildcard", "jobs"), ("log-retention", "jobs"), ("sqs-dlq", "second")]
@@ -157,18 +166,33 @@ def test_a_level_that_remedies_refuses_what_it_cannot_remedy():
 
 def secrets():
     canary = pulumi.Output.secret("CANARY")
-    statement = {"Effect": "Allow", "Action": ["CANARY:*", "sqs:CANARY*", "s3:CANARY", canary], "Resource": ["*", canary]}
-    text = pulumi.Output.secret(json.dumps({"Statement": [statement | {"Action": ["CANARY:*", "iam:P*CANARY"], "Resource": "CANARY"}]}))
+    statement = {
+        "Effect": "Allow",
+        "Action": ["CANARY:*", "sqs:CANARY*", "s3:CANARY", canary],
+        "Resource": ["*", canary],
+    }
+    text = pulumi.Output.secret(
+        json.dumps({"Statement": [statement | {"Action": ["CANARY:*", "iam:P*CANARY"], "Resource": "CANARY"}]})
+    )
     aws.iam.RolePolicy("a", role=canary, policy=text)
     aws.iam.RolePolicy("b", role=canary, policy=canary)
     aws.iam.Role("c", assume_role_policy=canary, inline_policies=[{"name": canary, "policy": canary}])
-    aws.iam.RolePolicyAttachment("d", role=canary, policy_arn=pulumi.Output.secret("arn:aws:iam::aws:policy/CANARYFullAccess"))
+    aws.iam.RolePolicyAttachment(
+        "d", role=canary, policy_arn=pulumi.Output.secret("arn:aws:iam::aws:policy/CANARYFullAccess")
+    )
     RoleComponent("e", [statement])
-    aws.ecs.Service("f", cluster=canary, task_definition="t", launch_type=canary, capacity_provider_strategies=[
-        {"capacity_provider": canary, "weight": 1}])
+    aws.ecs.Service(
+        "f",
+        cluster=canary,
+        task_definition="t",
+        launch_type=canary,
+        capacity_provider_strategies=[{"capacity_provider": canary, "weight": 1}],
+    )
     aws.ecs.Service("g", cluster=canary, task_definition="t")
     aws.sqs.Queue("h", name=canary, redrive_policy=canary)
-    aws.sqs.Queue("i", redrive_policy=pulumi.Output.secret('{"deadLetterTargetArn": "CANARY", "maxReceiveCount": "CANARY"}'))
+    aws.sqs.Queue(
+        "i", redrive_policy=pulumi.Output.secret('{"deadLetterTargetArn": "CANARY", "maxReceiveCount": "CANARY"}')
+    )
     aws.cloudwatch.LogGroup("j", retention_in_days=canary)  # pyright: ignore[reportArgumentType]
 
 
@@ -192,7 +216,7 @@ def failing_on(name):
 
 
 @both
-def test_a_fault_in_one_rule_is_told_and_hides_nothing(preview, monkeypatch):
+def test_a_fault_in_one_rule_is_told_and_hides_nothing(preview):
     metadata = {
         "theme": "t", "description": "d.", "why": "w", "steps": "s", "unknown": "u", "severity": Severity.LOW,
         "types": frozenset({"aws:sqs/queue:Queue"}),
@@ -204,10 +228,10 @@ def test_a_fault_in_one_rule_is_told_and_hides_nothing(preview, monkeypatch):
         unsound()
         aws.sqs.Queue("third", redrive_policy=json.dumps({"deadLetterTargetArn": ARN_ELSEWHERE, "maxReceiveCount": 1}))
 
-    all_rules = (broken, *rules.RULES, broken_in_stack)
-    violations = analyze(record(program, preview=preview), config={}, rules=all_rules)
-    sound_rules = analyze(record(program, preview=preview), config={})
-    assert [v for v in violations if v in sound_rules] == sound_rules
+    registrations = record(program, preview=preview)
+    violations = analyze(registrations, config={}, rules=(broken, *RULES, broken_in_stack))
+    by_sound_rules = analyze(registrations, config={})
+    assert [v for v in violations if v in by_sound_rules] == by_sound_rules
     for rule, level in (("broken", "mandatory"), ("broken-in-stack", "advisory")):
         mine = [v for v in violations if v.policy == rule]
         assert {v.level for v in mine} == {level}

@@ -1,6 +1,7 @@
 import pytest
-from policies.model import UNKNOWN
 from policy_cases import findings, left_open, make, passes, refused
+
+from policies.model import UNKNOWN
 
 SERVICE = "aws:ecs/service:Service"
 TASK_SET = "aws:ecs/taskSet:TaskSet"
@@ -121,7 +122,11 @@ def test_an_unknown_target_may_be_a_task(resource):
 
 
 def test_targets_that_start_no_task_are_left_alone():
-    for resource in (make(TARGET, arn="arn:aws:sqs:r:1:q"), make(SCHEDULE, target={"arn": "a"}), make(PIPE, target="a")):
+    for resource in (
+        make(TARGET, arn="arn:aws:sqs:r:1:q"),
+        make(SCHEDULE, target={"arn": "a"}),
+        make(PIPE, target="a"),
+    ):
         passes("spot-scheduled-task", resource)
         passes("spot-ecs-effective", resource)
 
@@ -178,7 +183,11 @@ def test_a_cluster_that_cannot_be_found_is_left_to_the_update():
     other = make(CLUSTER, "other", name="o")
     left_open("spot-ecs-effective", make(SERVICE, cluster=UNKNOWN), cluster, default)
     left_open(
-        "spot-ecs-effective", make(SERVICE, cluster=UNKNOWN, links={"cluster": [cluster, other]}), cluster, other, default
+        "spot-ecs-effective",
+        make(SERVICE, cluster=UNKNOWN, links={"cluster": [cluster, other]}),
+        cluster,
+        other,
+        default,
     )
     nobodys = make(PROVIDERS, clusterName=UNKNOWN, defaultCapacityProviderStrategies=strategy(1))
     left_open("spot-ecs-effective", make(SERVICE, cluster="c"), cluster, nobodys)

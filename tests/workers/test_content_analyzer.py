@@ -124,6 +124,11 @@ def test_a_few_words_are_enough_not_to_fail(text: str, context: Make):
     assert result["readability"] is None
 
 
+def test_half_a_surrogate_pair_does_not_end_up_in_the_result(context: Make):
+    result = handle({"text": "Rye bread \ud800 is baked here."}, context())
+    assert result["summary"] == ["Rye bread ? is baked here."]
+
+
 def test_a_long_text_is_done_in_seconds_and_says_what_was_left_out(context: Make):
     long = "\n\n".join(f"{TEXTS['en']} This is part number {part} of the story." for part in range(900))
     start = time.monotonic()

@@ -115,6 +115,11 @@ def test_the_context_of_the_page_is_used(context: Make):
     assert result["alt_text"] == "Photo (Our meadow in May): light blue above, green below."
 
 
+def test_half_a_surrogate_pair_in_the_context_does_not_end_up_in_the_result(context: Make, without_text: None):
+    result = handle({"key": "it", "context": "May \ud800"}, context(encoded(noisy(halves()), "PNG")))
+    assert result["alt_text"].startswith("Photo (May ?)")
+
+
 @pytest.mark.parametrize("language", sorted(PHRASES))
 def test_the_words_around_are_in_the_language_asked_for(language: str, context: Make, without_text: None):
     result = handle({"key": "it", "language": language}, context(encoded(noisy(halves()), "PNG")))
@@ -299,7 +304,7 @@ def test_a_large_jpeg_is_decoded_small(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize("size", [(10_000, 10_001), (7_100, 7_100), (60_000, 60_000), (4_000_000_000, 4)])
 def test_a_pixel_bomb_is_refused_before_it_is_decoded(size: tuple[int, int]):
     tracemalloc.start()
-    with pytest.raises(BadInput, match="megapixels|damaged"):
+    with pytest.raises(BadInput, match=r"megapixels|damaged"):
         open_picture(png_of(*size))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

@@ -120,7 +120,7 @@ def test_a_page_that_is_only_a_script_has_no_paragraphs():
 
 
 def test_plain_text_is_split_at_blank_lines_and_unwrapped():
-    document = read_document("First line\nof a paragraph.\n\nSecond one.".encode())
+    document = read_document(b"First line\nof a paragraph.\n\nSecond one.")
     assert document.paragraphs == ("First line of a paragraph.", "Second one.")
     assert not document.html
 

@@ -65,7 +65,7 @@ def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def _read(input: dict[str, Any], context: Context) -> Text:
     if "text" in input:
-        data = input["text"].encode()
+        data = input["text"].encode(errors="replace")  # JSON can hold half a surrogate pair, UTF-8 cannot
     else:
         data = context.objects.read(input.get("bucket"), input["key"], max_bytes=MAX_BYTES)
     document = read_document(data)

@@ -47,7 +47,7 @@ class Guard:
         )
 
     def call(self, call: Callable[[], T]) -> T:
-        """The result of `call`, which raises EngineBusy for what may pass; EngineBusy at once while the circuit is open."""
+        """The result of `call`, which raises EngineBusy for what may pass. While the circuit is open: EngineBusy."""
         try:
             return self._retrying(self._breaker.call, call)
         except pybreaker.CircuitBreakerError as error:

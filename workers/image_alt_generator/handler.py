@@ -20,7 +20,8 @@ def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
     facts = measure(picture.image)
     wanted = {
         "language": input.get("language", LANGUAGE),
-        "context": " ".join(input.get("context", "").split()),
+        # JSON can hold half a surrogate pair, a result in UTF-8 cannot.
+        "context": " ".join(input.get("context", "").encode(errors="replace").decode().split()),
         "limit": input.get("max_length", MAX_LENGTH),
     }
     made = _by_model(picture, context.engine, **wanted) if context.engine else _offline(picture, facts, **wanted)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_COLORS = (
+_COLORS: tuple[str, ...] = (
     "black", "dark gray", "gray", "light gray", "white", "red", "orange", "brown", "beige", "yellow", "green",
     "light green", "dark green", "turquoise", "blue", "light blue", "dark blue", "purple", "pink",
 )  # fmt: skip
-_KINDS = ("photograph", "chart", "screenshot", "text", "graphic", "blank", "unclear")
+_KINDS: tuple[str, ...] = ("photograph", "chart", "screenshot", "text", "graphic", "blank", "unclear")
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ _FULL_WIDTH = ("：", "、", "；", "。")
 PHRASES = {
     "en": _phrases(
         "Photo|Chart|Screenshot|Page of text|Graphic|Blank image|Image",
-        "black|dark gray|gray|light gray|white|red|orange|brown|beige|yellow|green|light green|dark green|turquoise|blue|"
-        "light blue|dark blue|purple|pink",
+        "black|dark gray|gray|light gray|white|red|orange|brown|beige|yellow|green|light green|dark green|turquoise|"
+        "blue|light blue|dark blue|purple|pink",
         " and |{0} above, {1} below|mostly {0}|black and white|dark|bright|one face|{0} faces|text",
     ),
     "de": _phrases(

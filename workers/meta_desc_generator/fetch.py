@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ SECONDS = 20.0  # for the whole page, redirects included
 REDIRECTS = 5
 KINDS = frozenset({"text/html", "application/xhtml+xml", "text/plain"})
 PASSING = frozenset({408, 425, 429})  # and every 5xx
+
+logging.getLogger("requests_hardened").setLevel(logging.CRITICAL)  # it would log the caller's URL
 
 
 class PageUnavailable(Exception):

@@ -73,8 +73,9 @@ def _cluster(stack: Stack, resource: Resource, path: tuple[str, ...]) -> Resourc
     if reference is UNKNOWN:
         linked = [c for c in clusters if c.urn in resource.dependencies.get(path[0], frozenset())]
         return linked[0] if len(linked) == 1 else UNKNOWN
-    name = str(reference or "default").rsplit("/", 1)[-1]  # ECS: a service without a cluster runs on "default"
-    return next((c for c in clusters if c.get("name") == name), None)
+    whole = reference or "default"  # ECS: a service without a cluster runs on the one of this name
+    name = str(whole).rsplit("/", 1)[-1]
+    return next((c for c in clusters if c.get("name") == name or whole in (c.get("arn"), c.get("id"))), None)
 
 
 def _set(value: object) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from unicodedata import east_asian_width
 
 from workers.engines.text.encoding import decode
 from workers.runtime import BadInput
@@ -18,7 +20,7 @@ _BLANK_LINES = re.compile(r"\n\s*\n")
 _LETTER = re.compile(r"[^\W\d_]")
 _SPACELESS = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef])\n(?=[\u3000-\u9fff\uff00-\uffef])")
 _NOT_CONTENT = ("script", "style", "noscript", "template", "svg", "iframe")
-_LONG_LINE = 40  # characters
+_WRAPPED_AT = 40, 160  # columns: at least on average, at most
 _ENDS = (".", "!", "?", ":", "…", "。", "！", "？", "؟", "।")
 _DEEPEST = 250  # nested elements; extraction recurses
 
@@ -64,15 +66,18 @@ def _paragraphs(text: str) -> tuple[str, ...]:
 
 
 def _wrapped(lines: list[str]) -> bool:
-    """Whether the lines are long and mostly break off in mid-sentence."""
-    inner = lines[:-1]
-    long = sum(map(len, inner)) >= _LONG_LINE * len(inner)
-    return long and 2 * sum(line.rstrip().endswith(_ENDS) for line in inner) < len(inner)
+    """Whether the lines are as long as an editor makes them, and many break off in mid-sentence."""
+    inner = [line.rstrip() for line in lines[:-1]]
+    widths = [sum(2 if east_asian_width(character) in "WF" else 1 for character in line) for line in inner]
+    if not inner or sum(widths) < _WRAPPED_AT[0] * len(inner) or max(widths) > _WRAPPED_AT[1]:
+        return False
+    return 3 * sum(not line.endswith(_ENDS) for line in inner) >= len(inner)
 
 
 def _from_html(text: str) -> Document:
     import trafilatura
 
+    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # what it finds amiss is answered below
     tree: HtmlElement | None = trafilatura.load_html(text)
     if tree is None:
         raise BadInput("the page is not HTML that can be read")
@@ -82,7 +87,7 @@ def _from_html(text: str) -> Document:
     for element in list(tree.iter(*_NOT_CONTENT)):
         element.drop_tree()
     main = trafilatura.bare_extraction(tree, include_comments=False, with_metadata=False)
-    found = (main.text or "") if main else ""
+    found = getattr(main, "text", None) or ""  # None if it found no article
     if not _LETTER.search(found):
         found = trafilatura.html2txt(tree)
     lines = (" ".join(line.split()) for line in found.splitlines())

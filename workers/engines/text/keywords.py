@@ -87,7 +87,7 @@ def _runs(text: str, language: Language) -> list[tuple[str, float]]:
     counts: Counter[str] = Counter()
     for run in _RUN.findall(text):
         pieces = _CHINESE_GLUE.split(run) if language.code == "zh" else [_NUMBER.sub("", run)]
-        counts.update(piece for piece in pieces if 2 <= len(piece) <= _LONGEST_RUN or piece.isascii() and piece)
+        counts.update(piece for piece in pieces if 2 <= len(piece) <= _LONGEST_RUN or (piece.isascii() and piece))
     if language.code == "zh":
         counts = _recurring_parts(counts) | counts
     stop = _stop_words(language.code)

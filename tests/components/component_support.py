@@ -1,0 +1,97 @@
+"""Declares components under the sandbox's recording engine, and answers questions about what was registered."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.alerts import Alerts
+from components.queue import Queue
+from components.site import Site
+from components.storage import Bucket
+from components.tables import IdempotencyTable, JobsTable
+from sandbox.invented import ACCOUNT, PARTITION, Invented
+from sandbox.program import Recorded, Run, record
+
+PROJECT = Path(__file__).resolve().parents[2]
+REGION = "eu-central-1"
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # how the engine writes a value that is not known yet
+SITE = Site(project="serverless-batch", stack="test", account=ACCOUNT, region=REGION, partition=PARTITION)
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a run registered. Types are given as in `aws:sqs/queue:Queue`, with wildcards where many are meant."""
+
+    run: Run
+
+    def all(self, type_: str = "*") -> list[Recorded]:
+        return [resource for resource in self.run.resources if fnmatch.fnmatchcase(resource.type, type_)]
+
+    def one(self, type_: str, name: str = "*") -> Recorded:
+        """The only resource of this type and logical name."""
+        found = [resource for resource in self.all(type_) if fnmatch.fnmatchcase(resource.name, name)]
+        assert len(found) == 1, f"{len(found)} of {type_} {name!r}: {[r.name for r in found]}"
+        return found[0]
+
+    def inputs(self, type_: str, name: str = "*") -> dict[str, Any]:
+        return self.one(type_, name).inputs
+
+    def names(self, type_: str) -> list[str]:
+        return sorted(resource.name for resource in self.all(type_))
+
+    def by_urn(self) -> dict[str, Recorded]:
+        return {resource.urn: resource for resource in self.run.resources}
+
+    def parent(self, resource: Recorded) -> Recorded:
+        return self.by_urn()[resource.request.parent]
+
+    def depends_on(self, resource: Recorded) -> set[tuple[str, str]]:
+        """Type and name of what must exist before the resource does."""
+        known = self.by_urn()
+        return {(known[urn].type, known[urn].name) for urn in resource.request.dependencies}
+
+    def statements(self, role: str) -> list[dict[str, Any]]:
+        """What a role may do, by the role's logical name, as the policy document says it."""
+        return policy(self.inputs("aws:iam/rolePolicy:RolePolicy", role)["policy"])
+
+
+def declared(declare: Callable[[], object], *, preview: bool = False, region: str = REGION) -> Declared:
+    """What `declare` registers as the program of the stack `test`."""
+    return Declared(record(declare, SITE.stack, {}, Invented(region), preview=preview))
+
+
+def policy(document: str) -> list[dict[str, Any]]:
+    """The statements of a policy document."""
+    return json.loads(document)["Statement"]
+
+
+def alerts() -> Alerts:
+    return Alerts("alerts", SITE, [])
+
+
+def queue(name: str = "emails", **options: Any) -> Queue:
+    args = {"fifo": True, "visibility_seconds": 180, "max_receives": 10, "alerts": alerts()} | options
+    return Queue(name, SITE, **args)
+
+
+def bucket(name: str = "results") -> Bucket:
+    return Bucket(name, SITE, expire_days=7, protect=False)
+
+
+def jobs_table() -> JobsTable:
+    return JobsTable("jobs", SITE, point_in_time_recovery=False, protect=False)
+
+
+def idempotency_table() -> IdempotencyTable:
+    return IdempotencyTable("idempotency", SITE)
+
+
+def packed(function: Recorded) -> dict[str, str]:
+    """A function's archive: name in it → the project's file that it is, or `text:` and the generated text."""
+    assets = function.inputs["code"]["assets"]
+    return {name: asset["path"] if "path" in asset else f"text:{asset['text']}" for name, asset in assets.items()}

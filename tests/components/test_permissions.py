@@ -1,0 +1,278 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pulumi_aws as aws
+import pytest
+from component_support import ACCOUNT, PROJECT, REGION, SITE, UNKNOWN, Declared, declared, policy
+
+from components import permissions
+from components.permissions import Role, Statement, allow, document
+
+QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"
+TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/t"
+BUCKET = "arn:aws:s3:::b"
+CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/c"
+ON_CLUSTER = {"ArnEquals": {"ecs:cluster": CLUSTER}}
+PROFILE = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:inference-profile/eu.amazon.nova-lite-v1:0"
+
+
+def granted(action: str | list[str], *resources: str, **more: Any) -> dict[str, Any]:
+    actions = [action] if isinstance(action, str) else action
+    return {"Effect": "Allow", "Action": actions, "Resource": list(resources), **more}
+
+
+GRANTS: dict[str, tuple[Callable[[], list[Statement]], list[dict[str, Any]]]] = {
+    "read objects": (
+        lambda: permissions.read_objects(BUCKET),
+        [granted("s3:GetObject", f"{BUCKET}/*"), granted("s3:ListBucket", BUCKET)],
+    ),
+    "read objects below a prefix": (
+        lambda: permissions.read_objects(BUCKET, "reports/"),
+        [granted("s3:GetObject", f"{BUCKET}/reports/*"), granted("s3:ListBucket", BUCKET)],
+    ),
+    "sign links to objects": (lambda: permissions.link_objects(BUCKET), [granted("s3:GetObject", f"{BUCKET}/*")]),
+    "write objects below a prefix": (
+        lambda: permissions.write_objects(BUCKET, "word_count/"),
+        [granted("s3:PutObject", f"{BUCKET}/word_count/*")],
+    ),
+    "read a secret": (
+        lambda: permissions.read_secret("arn:aws:secretsmanager:r:1:secret:s-AbCdEf"),
+        [granted("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:r:1:secret:s-AbCdEf")],
+    ),
+    "invoke a model": (
+        lambda: permissions.invoke_model(SITE, "amazon.nova-lite-v1:0"),
+        [granted("bedrock:InvokeModel", f"arn:aws:bedrock:{REGION}::foundation-model/amazon.nova-lite-v1:0")],
+    ),
+    "invoke a model through an inference profile": (
+        lambda: permissions.invoke_model(SITE, "eu.amazon.nova-lite-v1:0"),
+        [
+            granted("bedrock:InvokeModel", PROFILE),
+            granted(
+                "bedrock:InvokeModel",
+                "arn:aws:bedrock:*::foundation-model/amazon.nova-lite-v1:0",
+                Condition={"StringEquals": {"bedrock:InferenceProfileArn": PROFILE}},
+            ),
+        ],
+    ),
+    "send messages": (
+        lambda: permissions.send_messages(QUEUE, f"{QUEUE}-dlq"),
+        [granted("sqs:SendMessage", QUEUE, f"{QUEUE}-dlq")],
+    ),
+    "consume a queue": (
+        lambda: permissions.consume_queue(QUEUE),
+        [
+            granted(
+                ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
+                QUEUE,
+            )
+        ],
+    ),
+    "hold messages": (
+        lambda: permissions.hold_messages(QUEUE),
+        [granted(["sqs:ChangeMessageVisibility", "sqs:DeleteMessage"], QUEUE)],
+    ),
+    "change items": (
+        lambda: permissions.write_items(TABLE),
+        [granted(["dynamodb:GetItem", "dynamodb:UpdateItem"], TABLE)],
+    ),
+    "create, change and delete items": (
+        lambda: permissions.write_items(TABLE, create=True, delete=True),
+        [granted(["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], TABLE)],
+    ),
+    "query one index": (
+        lambda: permissions.query_index(TABLE, "listing"),
+        [granted("dynamodb:Query", f"{TABLE}/index/listing")],
+    ),
+    "read a stream": (
+        lambda: permissions.read_stream(f"{TABLE}/stream/*"),
+        [
+            granted(
+                ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"], f"{TABLE}/stream/*"
+            )
+        ],
+    ),
+    "publish": (lambda: permissions.publish("arn:aws:sns:r:1:t"), [granted("sns:Publish", "arn:aws:sns:r:1:t")]),
+    "run tasks": (
+        lambda: permissions.run_tasks(SITE, "c", ["f1", "f2"], ["f1-task", "f1-execution"]),
+        [
+            granted(
+                "ecs:RunTask",
+                f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/f1:*",
+                f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/f2:*",
+                Condition=ON_CLUSTER,
+            ),
+            granted(
+                "iam:PassRole",
+                f"arn:aws:iam::{ACCOUNT}:role/f1-task",
+                f"arn:aws:iam::{ACCOUNT}:role/f1-execution",
+                Condition={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+            ),
+            granted("ecs:DescribeTasks", f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/c/*", Condition=ON_CLUSTER),
+        ],
+    ),
+    "stop tasks": (
+        lambda: permissions.stop_tasks(SITE, "c"),
+        [granted("ecs:StopTask", f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/c/*", Condition=ON_CLUSTER)],
+    ),
+    "write logs": (
+        lambda: permissions.write_logs(f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/f"),
+        [
+            granted(
+                ["logs:CreateLogStream", "logs:PutLogEvents"], f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/f:*"
+            )
+        ],
+    ),
+    "pull an image": (
+        lambda: permissions.pull_image(f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/r"),
+        [
+            granted(
+                ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+                f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/r",
+            ),
+            granted("ecr:GetAuthorizationToken", "*"),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("grant", GRANTS)
+def test_a_grant_is_exactly_these_statements(grant: str) -> None:
+    given, expected = GRANTS[grant]
+    assert given() == expected
+
+
+def test_every_grant_is_in_the_table_above() -> None:
+    source = (PROJECT / "components/permissions.py").read_text()
+    grants = source.split("# --- grants")[1].split("# --- resource policies")[0]
+    public = re.findall(r"^def ([a-z]\w*)\(", grants, re.MULTILINE)
+    tested = {name for given, _ in GRANTS.values() for name in given.__code__.co_names}
+    assert public and set(public) <= tested
+
+
+def test_a_resource_policy_refuses_calls_without_tls() -> None:
+    assert permissions.tls_only([BUCKET, f"{BUCKET}/*"], "s3:*") == {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["s3:*"],
+        "Resource": [BUCKET, f"{BUCKET}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def test_without_allowed_addresses_anybody_with_a_key_may_call() -> None:
+    [statement] = permissions.callers_from([])
+    assert (statement["Effect"], statement["Resource"]) == ("Allow", ["execute-api:/*"])
+    assert "Condition" not in statement
+
+
+def test_calls_from_other_addresses_than_the_allowed_ones_are_denied() -> None:
+    allowed, denied = permissions.callers_from(["203.0.113.0/24", "198.51.100.7/32"])
+    assert (allowed["Effect"], denied["Effect"]) == ("Allow", "Deny")
+    assert "Condition" not in allowed
+    assert denied["Condition"] == {"NotIpAddress": {"aws:SourceIp": ["203.0.113.0/24", "198.51.100.7/32"]}}
+    for statement in (allowed, denied):
+        assert statement["Action"] == ["execute-api:Invoke"]
+        assert (statement["Principal"], statement["Resource"]) == ("*", ["execute-api:/*"])
+
+
+def test_only_alarms_of_this_account_may_publish_on_the_topic_of_alarms() -> None:
+    [statement] = permissions.alarms_publish(SITE, "arn:aws:sns:r:1:alerts")
+    assert statement == {
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudwatch.amazonaws.com"},
+        "Action": ["sns:Publish"],
+        "Resource": ["arn:aws:sns:r:1:alerts"],
+        "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("service", "condition"),
+    [
+        ("lambda", None),
+        ("pipes", {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+        ("apigateway", {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+        (
+            "ecs-tasks",
+            {
+                "ArnLike": {"aws:SourceArn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:*"},
+                "StringEquals": {"aws:SourceAccount": ACCOUNT},
+            },
+        ),
+    ],
+)
+def test_a_role_is_for_one_service_acting_for_this_account(service: str, condition: dict[str, Any] | None) -> None:
+    [statement] = permissions.assumed_by(SITE, service)
+    assert statement["Principal"] == {"Service": f"{service}.amazonaws.com"}
+    assert (statement["Effect"], statement["Action"]) == ("Allow", ["sts:AssumeRole"])
+    assert statement.get("Condition") == condition
+
+
+def text(*statements: Statement) -> str:
+    seen: list[str] = []
+    declared(lambda: document(statements).apply(seen.append))
+    return seen[0]
+
+
+def test_the_same_statements_are_the_same_document_whatever_the_order_of_actions_and_keys() -> None:
+    one = allow(["sqs:SendMessage", "sqs:DeleteMessage"], [QUEUE], {"Bool": {"a": "b"}})
+    other: Any = {"Resource": [QUEUE], "Condition": {"Bool": {"a": "b"}}}
+    other |= {"Action": ["sqs:DeleteMessage", "sqs:SendMessage"], "Effect": "Allow"}
+    assert text(one) == text(other)
+    assert json.loads(text(one)) == {"Version": "2012-10-17", "Statement": [dict(one)]}
+
+
+def role(statements: list[Statement], *, preview: bool = False) -> Declared:
+    return declared(lambda: Role("mailer", SITE, "lambda", statements), preview=preview)
+
+
+def test_a_role_has_a_known_name_its_trust_and_one_policy() -> None:
+    found = role(permissions.send_messages(QUEUE))
+    made = found.one("aws:iam/role:Role")
+    assert made.inputs["name"] == "serverless-batch-test-mailer"
+    assert made.outputs["arn"] == SITE.role_arn("serverless-batch-test-mailer")
+    assert policy(made.inputs["assumeRolePolicy"]) == permissions.assumed_by(SITE, "lambda")
+    assert found.inputs("aws:iam/rolePolicy:RolePolicy")["role"] == "serverless-batch-test-mailer"
+    assert found.statements("mailer") == [granted("sqs:SendMessage", QUEUE)]
+
+
+def test_a_role_that_may_do_nothing_has_no_policy() -> None:
+    assert [r.type for r in role([]).all()] == ["serverless-batch:permissions:Role", "aws:iam/role:Role"]
+
+
+def test_statements_can_be_read_at_preview_even_where_a_resource_is_not_known_yet() -> None:
+    def declare() -> None:
+        topic = aws.sns.Topic("topic")
+        Role("mailer", SITE, "lambda", permissions.publish(topic.arn) + permissions.send_messages(QUEUE))
+
+    found = declared(declare, preview=True)
+    assert found.inputs("serverless-batch:permissions:Role")["statements"] == [
+        granted("sns:Publish", UNKNOWN),
+        granted("sqs:SendMessage", QUEUE),
+    ]
+    assert found.inputs("aws:iam/rolePolicy:RolePolicy")["policy"] == UNKNOWN
+    found = declared(declare)
+    assert found.statements("mailer")[0] == granted("sns:Publish", found.one("aws:sns/topic:Topic").outputs["arn"])
+
+
+def test_whoever_uses_a_role_waits_for_its_policy() -> None:
+    def declare() -> None:
+        aws.pipes.Pipe(
+            "pipe", role_arn=Role("mailer", SITE, "pipes", permissions.publish("t")).arn, source="s", target="t"
+        )
+
+    found = declared(declare)
+    pipe = found.one("aws:pipes/pipe:Pipe")
+    assert pipe.inputs["roleArn"] == found.one("aws:iam/role:Role").outputs["arn"]
+    assert ("aws:iam/rolePolicy:RolePolicy", "mailer") in found.depends_on(pipe)
+
+
+@pytest.mark.parametrize("file", sorted((PROJECT / "components").glob("*.py")), ids=lambda file: file.name)
+def test_iam_is_written_in_no_other_file(file: Any) -> None:
+    iam = re.compile(r"""2012-10-17|["'](Effect|Statement|Principal|NotAction)["']|\b(Effect|Action|Principal)=|Statement\(""")
+    found = iam.search(file.read_text())
+    assert bool(found) == (file.name == "permissions.py"), found

@@ -1,0 +1,150 @@
+"""The pack as the policy SDK starts it, its configuration, its document, its import."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import grpc
+import pytest
+from google.protobuf import empty_pb2
+from pulumi.runtime import proto
+from pulumi.runtime.proto import analyzer_pb2_grpc
+
+from policies.document import FILE, render
+from policies.model import UNSETTLED, UNSETTLED_IN_STACK
+from policies.rules import RULES
+from policies.settings import FOLDER, ConfigError, initial_config, load
+
+POLICIES = FOLDER.parent
+
+
+@pytest.fixture
+def pack(monkeypatch):
+    """Starts the pack as the language host does; gives its output and its channel."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(stack: str) -> subprocess.Popen[str]:
+        monkeypatch.setenv("PULUMI_STACK", stack)
+        command = [sys.executable, "-u", "-m", "pulumi.policy", "127.0.0.1:1", str(POLICIES)]
+        process = subprocess.Popen(command, cwd=POLICIES, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_the_pack_starts_prints_its_port_and_knows_every_rule_at_the_stacks_level(pack):
+    process = pack("prod")
+    port = process.stdout.readline().strip()
+    assert port.isdigit()
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        info = analyzer_pb2_grpc.AnalyzerStub(channel).GetAnalyzerInfo(empty_pb2.Empty())
+    assert [policy.name for policy in info.policies] == [*(r.id for r in RULES), UNSETTLED, UNSETTLED_IN_STACK]
+    assert all(policy.description and policy.severity for policy in info.policies)
+    # A rule that is configured without a level would become advisory: the engine reads a missing level as 0.
+    assert {name: c.enforcementLevel for name, c in info.initialConfig.items()} == {
+        **{rule.id: proto.MANDATORY for rule in RULES},
+        UNSETTLED: proto.ADVISORY,
+        UNSETTLED_IN_STACK: proto.ADVISORY,
+    }
+    assert info.initialConfig["log-retention"].properties["maxDays"] == 365
+
+
+def test_importing_the_pack_starts_nothing():
+    done = subprocess.run(
+        [sys.executable, "-c", "import policies.__main__"],
+        cwd=POLICIES.parent,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_rules_need_no_policy_sdk():
+    code = "import sys, policies.rules, policies.settings; print([m for m in sys.modules if m.startswith('pulumi')])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=POLICIES.parent, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_the_document_is_current():
+    assert FILE.read_text(encoding="utf-8") == render(), "run: python -m policies.document"
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_rule_says_what_a_reader_needs(rule):
+    assert re.fullmatch(r"[a-z][a-z0-9-]+", rule.id)
+    for text in (rule.description, rule.why, rule.steps, rule.unknown):
+        assert text.endswith("."), text
+    assert rule.types
+    for name, schema in rule.parameters.items():
+        assert {"type", "default", "description"} <= schema.keys(), name
+
+
+def test_no_two_rules_have_one_name():
+    names = [rule.id for rule in RULES]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("file", sorted(FOLDER.glob("*.json")), ids=lambda file: file.stem)
+def test_the_stacks_configurations_can_be_read(file: Path):
+    assert load(file.stem)
+
+
+def test_a_stack_without_a_file_has_every_default():
+    assert load("nobody") == {}
+    assert initial_config("nobody")["sqs-dlq"] == {"enforcementLevel": "mandatory"}
+
+
+def write(folder: Path, config) -> Path:
+    (folder / "s.json").write_text(config if isinstance(config, str) else json.dumps(config), encoding="utf-8")
+    return folder
+
+
+def test_a_level_for_all_gives_way_to_a_rules_own(tmp_path):
+    config = {"all": "advisory", "sqs-dlq": "mandatory", "log-retention": {"maxDays": 7}}
+    result = initial_config("s", write(tmp_path, config))
+    assert result["sqs-dlq"] == {"enforcementLevel": "mandatory"}
+    assert result["log-retention"] == {"enforcementLevel": "advisory", "maxDays": 7}
+
+
+def test_everything_wrong_with_a_configuration_is_told_at_once(tmp_path):
+    config = {
+        "sqs-dql": "mandatory", "log-retention": {"maxDay": 7}, "iam-no-admin": "forbidden", "all": 3,
+        "spot-launcher": 7, "spot-ecs-service": {"enforcementLevel": "maybe"},
+    }  # fmt: skip
+    with pytest.raises(ConfigError) as error:
+        load("s", write(tmp_path, config))
+    text = str(error.value)
+    assert str(tmp_path / "s.json") in text
+    assert "sqs-dql: there is no such rule; did you mean sqs-dlq?" in text
+    assert "log-retention.maxDay: there is no such parameter; did you mean maxDays?" in text
+    assert "iam-no-admin: 'forbidden' is no level; the levels are advisory, mandatory, remediate, disabled" in text
+    assert "all: 3 is no level" in text
+    assert "spot-launcher: must be a level or an object of parameters" in text
+    assert "spot-ecs-service.enforcementLevel: 'maybe' is no level" in text
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "7"])
+def test_a_configuration_that_is_no_object_is_refused(tmp_path, text):
+    with pytest.raises(ConfigError, match=r"s\.json"):
+        load("s", write(tmp_path, text))
+
+
+def test_a_pack_with_a_broken_configuration_says_so_and_ends(tmp_path):
+    copy = tmp_path / "policies"
+    subprocess.run(["cp", "-r", str(POLICIES), str(copy)], check=True)
+    write(copy / "config", {"sqs-dql": "mandatory"})
+    done = subprocess.run(
+        [sys.executable, "-m", "pulumi.policy", "127.0.0.1:1", str(copy)],
+        cwd=copy, env={"PULUMI_STACK": "s"}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "did you mean sqs-dlq?" in done.stderr
+    assert "Traceback" not in done.stderr
