@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
+from components.metric import Metric
 from components.permissions import alarms_publish, document
 from components.site import Site
 
@@ -36,22 +38,54 @@ class Alerts(pulumi.ComponentResource):
         dimensions: Mapping[str, pulumi.Input[str]],
         description: str,
         statistic: str = "Sum",
+        period: int = 60,
+        periods: int = 1,
         parent: pulumi.Resource,
     ) -> aws.cloudwatch.MetricAlarm:
-        """Alarm as soon as one minute's statistic is above the threshold. No data means nothing happened: no alarm."""
-        return aws.cloudwatch.MetricAlarm(
+        """Alarm as soon as the statistic of a metric has been above the threshold for so many periods of `period` s."""
+        return self._alarm(
             name,
-            name=self._site.name(name),
-            alarm_description=description,
+            parent,
             namespace=namespace,
             metric_name=metric,
             dimensions=dict(dimensions),
             statistic=statistic,
-            period=60,
-            evaluation_periods=1,
-            comparison_operator="GreaterThanThreshold",
+            period=period,
+            evaluation_periods=periods,
             threshold=threshold,
+            alarm_description=description,
+        )
+
+    def when_true(
+        self,
+        expression: str,
+        name: str,
+        *,
+        metrics: Mapping[str, Metric],
+        description: str,
+        period: int = 60,
+        periods: int = 1,
+        parent: pulumi.Resource,
+    ) -> aws.cloudwatch.MetricAlarm:
+        """Alarm as soon as a metric math expression over `metrics` has been above 0 for so many periods."""
+        condition = {"id": "condition", "expression": expression, "label": name, "return_data": True}
+        return self._alarm(
+            name,
+            parent,
+            metric_queries=[condition, *(metrics[key].watched(key, period) for key in sorted(metrics))],
+            evaluation_periods=periods,
+            threshold=0,
+            alarm_description=description,
+        )
+
+    def _alarm(self, name: str, parent: pulumi.Resource, **condition: Any) -> aws.cloudwatch.MetricAlarm:
+        """No data means that nothing happened: no alarm."""
+        return aws.cloudwatch.MetricAlarm(
+            name,
+            name=self._site.name(name),
+            comparison_operator="GreaterThanThreshold",
             treat_missing_data="notBreaching",
             alarm_actions=[self.topic_arn],
             opts=pulumi.ResourceOptions(parent=parent),
+            **condition,
         )

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pulumi
 import pulumi_aws as aws
 from pulumi_aws.ecs import ClusterCapacityProvidersDefaultCapacityProviderStrategyArgs as Strategy
 
 from components.site import Site
+
+
+class Share(NamedTuple):
+    """What a capacity provider gets of a service's tasks: `weight` of those beyond every base, and its own base."""
+
+    provider: str
+    weight: int
+    base: int
+
+
+def capacity(spot_share: int, on_demand_base: int) -> list[Share]:
+    """The strategy that puts `spot_share` percent of the tasks beyond the first `on_demand_base` ones on Spot."""
+    strategy = []  # a provider that gets nothing is left out
+    if spot_share:
+        strategy.append(Share("FARGATE_SPOT", spot_share, 0))
+    if spot_share < 100 or on_demand_base:
+        strategy.append(Share("FARGATE", 100 - spot_share, on_demand_base))
+    return strategy
 
 
 class Cluster(pulumi.ComponentResource):
@@ -38,16 +58,14 @@ class Cluster(pulumi.ComponentResource):
             settings=[{"name": "containerInsights", "value": "disabled"}],
             opts=child,
         )
-        strategy = []  # a provider that gets nothing is left out
-        if spot_share:
-            strategy.append(Strategy(capacity_provider="FARGATE_SPOT", weight=spot_share, base=0))
-        if spot_share < 100 or on_demand_base:
-            strategy.append(Strategy(capacity_provider="FARGATE", weight=100 - spot_share, base=on_demand_base))
         aws.ecs.ClusterCapacityProviders(
             name,
             cluster_name=cluster.name,
             capacity_providers=["FARGATE", "FARGATE_SPOT"],
-            default_capacity_provider_strategies=strategy,
+            default_capacity_provider_strategies=[
+                Strategy(capacity_provider=share.provider, weight=share.weight, base=share.base)
+                for share in capacity(spot_share, on_demand_base)
+            ],
             opts=child,
         )
         self.id: pulumi.Output[str] = cluster.id

@@ -10,7 +10,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.alerts import Alerts
-from components.permissions import Role, Statement, write_logs
+from components.permissions import Role, Statement, send_messages, write_logs
 from components.site import Site
 
 RUNTIME = "python3.13"
@@ -25,6 +25,7 @@ class FunctionArgs:
     folder: below `functions/`; its `handler.py` has the function `handler`.
     packages: Python packages of the project that it imports. files: generated files, name → text.
     timeout: seconds. memory: MB. statements: what it may do besides writing its own logs.
+    dead_letters: ARN of the queue for events that it was invoked with asynchronously and failed at every time.
     """
 
     folder: str
@@ -35,6 +36,7 @@ class FunctionArgs:
     memory: int = 256
     packages: Sequence[str] = ("jobs",)
     files: Mapping[str, str] = field(default_factory=dict)
+    dead_letters: str | None = None
 
 
 class Function(pulumi.ComponentResource):
@@ -63,6 +65,7 @@ class Function(pulumi.ComponentResource):
             name, name=log_group_name, retention_in_days=args.log_retention_days, opts=child
         )
         statements = [*write_logs(site.arn("logs", f"log-group:{log_group_name}")), *args.statements]
+        statements += send_messages(args.dead_letters) if args.dead_letters else []
         role = Role(f"{name}-function", site, "lambda", statements, opts=child)
         layer = pulumi.runtime.invoke_output(
             "aws:ssm/getParameter:getParameter", {"name": POWERTOOLS}, pulumi.InvokeOutputOptions(parent=self)
@@ -78,6 +81,7 @@ class Function(pulumi.ComponentResource):
             layers=[layer.apply(lambda parameter: parameter["value"])],
             timeout=args.timeout,
             memory_size=args.memory,
+            dead_letter_config={"target_arn": args.dead_letters} if args.dead_letters else None,
             environment={
                 "variables": {
                     "POWERTOOLS_SERVICE_NAME": name,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,13 +10,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from components import units
 from components.model import Model, read_value, sentence
-from components.problems import Problem, suggestion
+from components.problems import Problem, Source, suggestion
+from components.queue_trigger import QueueTrigger
 from components.schema import check_input_schema
 from components.yamlfile import read_yaml
 
 MIN_SCRATCH_GB, MAX_SCRATCH_GB = 20, 200  # Source: Fargate task ephemeral storage, Amazon ECS developer guide
 # A message stays in flight while its job runs, for at most 12 h in SQS; the twelfth is for starting and stopping.
-MAX_API_TIMEOUT = 11 * units.SECONDS["h"]
+MAX_TIMEOUT = 11 * units.SECONDS["h"]
 MAX_CONCURRENCY = 500
 MAX_BACKOFF = 900
 
@@ -28,6 +28,7 @@ VERBS = ("read", "write", "secret", "model")
 RESERVED_ENVIRONMENT = (
     "WORKER", "JOBS", "JOBS_TABLE", "QUEUE_URL", "DLQ_URL", "RESULTS_BUCKET", "UPLOADS_BUCKET",
     "TIMEOUT_SECONDS", "MAX_ATTEMPTS", "BACKOFF_SECONDS", "CAPACITY_PROVIDER", "VCPU", "MEMORY_GB", "ARCHITECTURE",
+    "MODE", "WORK", "CONCURRENCY", "EFFECT", "IDEMPOTENCY_TABLE", "VISIBILITY_SECONDS", "FIFO", "STOP_TIMEOUT_SECONDS",
     "ENGINE", "OPENAI_API_KEY", "HOME", "PATH", "PYTHONPATH", "TMPDIR",
 )  # fmt: skip
 RESERVED_PREFIXES = ("AWS_", "ECS_", "POWERTOOLS_")
@@ -42,28 +43,20 @@ _PLAIN_SECRET = re.compile(
 )
 
 
-def _between(value: int, low: int, high: int, text: Callable[[int], str]) -> int:
-    if value < low:
-        raise ValueError(f"is too small; nearest: {text(low)}")
-    if value > high:
-        raise ValueError(f"is too large; nearest: {text(high)}")
-    return value
-
-
 def _vcpu(value: object) -> object:
     return units.fargate_vcpu(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _timeout(value: object) -> int:
-    return _between(units.seconds(value), 1, MAX_API_TIMEOUT, units.duration_text)
+    return units.within(units.seconds(value), 1, MAX_TIMEOUT, units.duration_text)
 
 
 def _backoff(value: object) -> int:
-    return _between(units.seconds(value), 1, MAX_BACKOFF, units.duration_text)
+    return units.within(units.seconds(value), 1, MAX_BACKOFF, units.duration_text)
 
 
 def _scratch(value: object) -> int:
-    size = _between(units.mebibytes(value), MIN_SCRATCH_GB * 1024, MAX_SCRATCH_GB * 1024, units.memory_text)
+    size = units.within(units.mebibytes(value), MIN_SCRATCH_GB * 1024, MAX_SCRATCH_GB * 1024, units.memory_text)
     if size % 1024:
         raise ValueError("does not come to whole GB")
     return size // 1024
@@ -108,7 +101,15 @@ class ApiTrigger(Model):
 class Trigger(Model):
     """How work reaches the worker: exactly one way."""
 
-    api: ApiTrigger
+    api: ApiTrigger | None = None
+    queue: QueueTrigger | None = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _given(cls, value: object) -> object:
+        if value is None:
+            raise sentence("must be a map, not an empty value")
+        return value
 
 
 class Retry(Model):
@@ -219,6 +220,37 @@ def read_manifest(path: Path, file: str) -> tuple[Manifest | None, list[Problem]
         return None, problems or [document.source.problem("is empty")]
     manifest, found = read_value(Manifest, document.data, document.source)
     problems += found
+    if manifest:
+        problems += contradictions(manifest, document.source.inside("trigger", "queue"))
+        problems += _loop(manifest, document.source)
     if isinstance(document.data, dict) and "input" in document.data:
         problems += check_input_schema(document.data["input"], document.source.inside("input"))
     return manifest, problems
+
+
+def contradictions(manifest: Manifest, trigger: Source) -> list[Problem]:
+    """What the queue trigger, which stands at `trigger`, says against the rest of the manifest."""
+    queue, timeout = manifest.trigger.queue, manifest.resources.timeout_seconds
+    if queue is None or queue.processing_seconds is None or queue.processing_seconds <= timeout:
+        return []
+    processing = units.duration_text(queue.processing_seconds)
+    wrong = f"{processing} is longer than the timeout, {units.duration_text(timeout)}"
+    return [trigger.problem(wrong, ("processing",))]
+
+
+def _loop(manifest: Manifest, source: Source) -> list[Problem]:
+    """What a worker writes must not trigger it again. With suffixes it may tell its own files from the others'."""
+    queue = manifest.trigger.queue
+    if queue is None or queue.suffixes:
+        return []
+    return [
+        source.problem(
+            f"lets the worker write to uploads/{queue.prefix}, from where each object triggers it again",
+            ("grants", index),
+            right="write to another prefix, or give the trigger suffixes",
+        )
+        for index, grant in enumerate(manifest.grants)
+        if isinstance(grant, BucketGrant)
+        and (grant.verb, grant.bucket) == ("write", "uploads")
+        and (grant.prefix.startswith(queue.prefix) or queue.prefix.startswith(grant.prefix))
+    ]

@@ -95,12 +95,20 @@ def hold_messages(*queue_arns: str) -> list[Statement]:
     return [allow(["sqs:ChangeMessageVisibility", "sqs:DeleteMessage"], queue_arns)]
 
 
-def write_items(table_arn: str, *, create: bool = False, delete: bool = False) -> list[Statement]:
-    """Read and change single items of a table."""
+def measure_queues(*queue_arns: str) -> list[Statement]:
+    """See how many messages there are, and none of them."""
+    return [allow(["sqs:GetQueueAttributes"], queue_arns)]
+
+
+def write_items(
+    table_arn: str, *, create: bool = False, delete: bool = False, keys: Sequence[str] = ()
+) -> list[Statement]:
+    """Read and change single items of a table; only those whose key is like one of `keys`, if there are any."""
     actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
     actions += ["dynamodb:PutItem"] if create else []
     actions += ["dynamodb:DeleteItem"] if delete else []
-    return [allow(actions, [table_arn])]
+    condition = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(keys)}} if keys else None
+    return [allow(actions, [table_arn], condition)]
 
 
 def query_index(table_arn: str, index: str) -> list[Statement]:
@@ -111,6 +119,10 @@ def read_stream(stream_arn: ArnInput) -> list[Statement]:
     # ListStreams has no resource of its own, and a consumer that knows the stream does not need it.
     actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
     return [allow(actions, [stream_arn])]
+
+
+def invoke_function(function_arn: str) -> list[Statement]:
+    return [allow(["lambda:InvokeFunction"], [function_arn])]
 
 
 def publish(topic_arn: ArnInput) -> list[Statement]:
@@ -133,9 +145,21 @@ def stop_tasks(site: Site, cluster: str) -> list[Statement]:
     return _tasks(site, cluster, "ecs:StopTask")
 
 
-def _tasks(site: Site, cluster: str, action: str) -> list[Statement]:
+def protect_tasks(site: Site, cluster: str) -> list[Statement]:
+    """Keep tasks from being stopped while they are busy; by the agent's endpoint a task reaches only itself."""
+    return _tasks(site, cluster, "ecs:GetTaskProtection", "ecs:UpdateTaskProtection")
+
+
+def scale_services(site: Site, cluster: str, services: Sequence[str]) -> list[Statement]:
+    """See these services of one cluster, and change how many tasks they have and on which capacity."""
     on_cluster = {"ArnEquals": {"ecs:cluster": site.arn("ecs", f"cluster/{cluster}")}}
-    return [allow([action], [site.arn("ecs", f"task/{cluster}/*")], on_cluster)]
+    arns = [site.arn("ecs", f"service/{cluster}/{service}") for service in services]
+    return [allow(["ecs:DescribeServices", "ecs:UpdateService"], arns, on_cluster)]
+
+
+def _tasks(site: Site, cluster: str, *actions: str) -> list[Statement]:
+    on_cluster = {"ArnEquals": {"ecs:cluster": site.arn("ecs", f"cluster/{cluster}")}}
+    return [allow(actions, [site.arn("ecs", f"task/{cluster}/*")], on_cluster)]
 
 
 def write_logs(log_group_arn: str) -> list[Statement]:
@@ -186,6 +210,17 @@ def alarms_publish(site: Site, topic_arn: str) -> list[Statement]:
     ]
 
 
+def events_send(queue_arn: str, rule_arns: Sequence[str]) -> Statement:
+    """In a queue's policy: EventBridge may send what these rules could not deliver."""
+    return Statement(
+        Effect="Allow",
+        Principal={"Service": "events.amazonaws.com"},
+        Action=["sqs:SendMessage"],
+        Resource=[queue_arn],
+        Condition={"ArnEquals": {"aws:SourceArn": list(rule_arns)}},
+    )
+
+
 def document(statements: Sequence[Statement]) -> pulumi.Output[str]:
     """The policy document as canonical JSON: the same statements give the same text, so nothing drifts."""
     return pulumi.Output.from_input(list(statements)).apply(
@@ -204,7 +239,7 @@ def assumed_by(site: Site, service: str) -> list[Statement]:
             "ArnLike": {"aws:SourceArn": site.arn("ecs", "*")},
             "StringEquals": {"aws:SourceAccount": site.account},
         }
-    elif service in ("pipes", "apigateway"):
+    elif service in ("pipes", "apigateway", "scheduler"):
         statement["Condition"] = {"StringEquals": {"aws:SourceAccount": site.account}}
     return [statement]  # Lambda sends no source keys when it assumes an execution role
 
@@ -221,7 +256,7 @@ class Role(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ):
         """
-        service: who assumes it, e.g. "lambda", "ecs-tasks", "pipes".
+        service: who assumes it, e.g. "lambda", "ecs-tasks", "pipes", "scheduler".
         statements: what it may do; adjacent statements of equal effect and scope are not merged.
         """
         self.role_name = site.name(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pulumi
@@ -12,10 +13,13 @@ from components.alerts import Alerts
 from components.cluster import Cluster
 from components.image import WorkerImage
 from components.job_api import ApiWorker, JobApi, JobApiArgs
-from components.manifest import MIN_SCRATCH_GB, BucketGrant, Grant, ModelGrant, SecretGrant
+from components.manifest import MIN_SCRATCH_GB, ApiTrigger, BucketGrant, Grant, ModelGrant, SecretGrant
 from components.network import Network, NetworkArgs
 from components.notifier import Notifier, NotifierArgs
 from components.permissions import Statement, invoke_model, read_objects, read_secret, write_objects
+from components.queue_service import QueueWorker
+from components.queue_trigger import QueueTrigger
+from components.queue_worker import QueueWorkers, QueueWorkersArgs
 from components.settings import NAMESPACE, Settings
 from components.site import Site
 from components.storage import Bucket
@@ -25,7 +29,7 @@ from components.worker import Worker
 
 
 class Platform(pulumi.ComponentResource):
-    """Everything that a stack is made of. Outputs: url and key of the job API."""
+    """Everything that a stack is made of. Outputs: url and key of the job API; None without an API worker."""
 
     def __init__(self, settings: Settings, project_dir: Path):
         """Raises pulumi.RunError if there is nothing to deploy."""
@@ -40,11 +44,41 @@ class Platform(pulumi.ComponentResource):
         self._opts = pulumi.ResourceOptions(parent=self, providers={"aws": provider})
         self._settings, self._project_dir = settings, project_dir
         self._site = site = _site(settings, provider)
-        days, data = settings.logs.retention_days, settings.data
+        api_workers = [(worker, api) for worker in settings.workers if (api := worker.manifest.trigger.api)]
+        queue_workers = [(worker, queue) for worker in settings.workers if (queue := worker.manifest.trigger.queue)]
+        data = settings.data
 
         self._alerts = Alerts("alerts", site, settings.alarms.emails, opts=self._opts)
-        self._uploads = Bucket("uploads", site, expire_days=data.upload_days, protect=data.protect, opts=self._opts)
+        self._uploads = Bucket(
+            "uploads",
+            site,
+            expire_days=data.upload_days,
+            protect=data.protect,
+            announce=bool(queue_workers),
+            opts=self._opts,
+        )
         self._results = Bucket("results", site, expire_days=data.result_days, protect=data.protect, opts=self._opts)
+        self._idempotency = IdempotencyTable("idempotency", site, opts=self._opts)
+        self._network = self._tasks_network()
+        self._cluster = Cluster(
+            "tasks",
+            site,
+            spot_share=settings.spot.share,
+            on_demand_base=settings.spot.on_demand_base,
+            opts=self._opts,
+        )
+        self.url: pulumi.Output[str] | None = None
+        self.key: pulumi.Output[str] | None = None
+        if api_workers:
+            job_api = self._job_api(api_workers)
+            self.url, self.key = job_api.url, job_api.key
+        if queue_workers:
+            self._queue_workers(queue_workers)
+        self.register_outputs({"url": self.url})
+
+    def _job_api(self, workers: Sequence[tuple[Worker, ApiTrigger]]) -> JobApi:
+        settings, site, project_dir = self._settings, self._site, self._project_dir
+        days, data, notion = settings.logs.retention_days, settings.data, settings.notifications.notion
         jobs = JobsTable(
             "jobs",
             site,
@@ -58,23 +92,23 @@ class Platform(pulumi.ComponentResource):
             project_dir,
             NotifierArgs(
                 slack_secret_arn=settings.notifications.slack_secret_arn,
-                notion_secret_arn=settings.notifications.notion.secret_arn if settings.notifications.notion else None,
-                notion_database_id=settings.notifications.notion.database_id if settings.notifications.notion else None,
+                notion_secret_arn=notion.secret_arn if notion else None,
+                notion_database_id=notion.database_id if notion else None,
                 emails=settings.notifications.topic_emails,
                 log_retention_days=days,
             ),
             jobs=jobs,
-            idempotency=IdempotencyTable("idempotency", site, opts=self._opts),
+            idempotency=self._idempotency,
             results=self._results,
             alerts=self._alerts,
             opts=self._opts,
         )
-        job_api = JobApi(
+        return JobApi(
             "job-api",
             site,
             project_dir,
             JobApiArgs(
-                workers=[self._api_worker(worker) for worker in settings.workers],
+                workers=[self._api_worker(worker, trigger) for worker, trigger in workers],
                 job_ttl_days=settings.api.job_ttl_days,
                 allowed_ips=settings.api.allowed_ips,
                 rate=settings.api.throttle.rate,
@@ -83,24 +117,35 @@ class Platform(pulumi.ComponentResource):
                 quota_period=settings.api.quota.period,
                 log_retention_days=days,
             ),
-            network=self._network(),
-            cluster=Cluster(
-                "tasks",
-                site,
-                spot_share=settings.spot.share,
-                on_demand_base=settings.spot.on_demand_base,
-                opts=self._opts,
-            ),
+            network=self._network,
+            cluster=self._cluster,
             jobs=jobs,
             uploads=self._uploads,
             results=self._results,
             alerts=self._alerts,
             opts=self._opts,
         )
-        self.url, self.key = job_api.url, job_api.key
-        self.register_outputs({"url": self.url})
 
-    def _network(self) -> Network:
+    def _queue_workers(self, workers: Sequence[tuple[Worker, QueueTrigger]]) -> None:
+        QueueWorkers(
+            "queue-workers",
+            self._site,
+            self._project_dir,
+            QueueWorkersArgs(
+                workers=[self._queue_worker(worker, trigger) for worker, trigger in workers],
+                load_generator=self._settings.tools.load_generator,
+                log_retention_days=self._settings.logs.retention_days,
+            ),
+            network=self._network,
+            cluster=self._cluster,
+            idempotency=self._idempotency,
+            uploads=self._uploads,
+            results=self._results,
+            alerts=self._alerts,
+            opts=self._opts,
+        )
+
+    def _tasks_network(self) -> Network:
         network, engine = self._settings.network, self._settings.engine
         more = ["bedrock-runtime"] if engine.kind == "bedrock" else []
         grants = [grant for worker in self._settings.workers for grant in worker.manifest.grants]
@@ -122,17 +167,42 @@ class Platform(pulumi.ComponentResource):
             opts=self._opts,
         )
 
-    def _api_worker(self, worker: Worker) -> ApiWorker:
+    def _api_worker(self, worker: Worker, trigger: ApiTrigger) -> ApiWorker:
         manifest = worker.manifest
         return ApiWorker(
             name=worker.name,
             description=manifest.description,
             input=manifest.input,
-            concurrency=manifest.trigger.api.concurrency,
+            concurrency=trigger.concurrency,
             timeout=manifest.resources.timeout_seconds,
             attempts=manifest.retry.attempts,
             backoff=manifest.retry.backoff_seconds,
             spot_share=worker.spot_share,
+            task=self._task(worker),
+        )
+
+    def _queue_worker(self, worker: Worker, trigger: QueueTrigger) -> QueueWorker:
+        manifest = worker.manifest
+        return QueueWorker(
+            name=worker.name,
+            prefix=trigger.prefix,
+            suffixes=trigger.suffixes,
+            fifo=trigger.fifo,
+            tenant=trigger.tenant,
+            target=trigger.backlog_target,
+            min_tasks=trigger.min_tasks,
+            max_tasks=trigger.max_tasks,
+            cooldown_out=trigger.cooldown.out_seconds,
+            cooldown_in=trigger.cooldown.in_seconds,
+            work=trigger.work,
+            concurrency=trigger.concurrency,
+            effect=trigger.effect,
+            timeout=manifest.resources.timeout_seconds,
+            attempts=manifest.retry.attempts,
+            backoff=manifest.retry.backoff_seconds,
+            visibility=trigger.visibility_seconds,
+            spot_share=worker.spot_share,
+            on_demand_base=self._settings.spot.on_demand_base,
             task=self._task(worker),
         )
 

@@ -1,14 +1,15 @@
-"""A queue with its dead-letter queue and the alarm on it."""
+"""A queue with its dead-letter queue and the alarm on it, and a queue for what could not be delivered at all."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pulumi
 import pulumi_aws as aws
 
 from components.alerts import Alerts
-from components.permissions import document, tls_only
+from components.permissions import Statement, document, tls_only
 from components.site import Site
 
 DEAD_LETTER_RETENTION_SECONDS = 14 * 24 * 3600  # the longest that SQS keeps a message
@@ -97,6 +98,50 @@ class Queue(pulumi.ComponentResource):
         self.queue_arn: pulumi.Output[str] = queue.arn
         self.dead_letter_queue_arn: pulumi.Output[str] = dead_letters.arn
         self.register_outputs({"queueArn": self.queue_arn, "deadLetterQueueArn": self.dead_letter_queue_arn})
+
+
+class DeadLetterQueue(pulumi.ComponentResource):
+    """A standard queue that keeps what rules, schedules and functions could not get rid of; an alarm says so."""
+
+    def __init__(
+        self,
+        name: str,
+        site: Site,
+        *,
+        senders: Sequence[Statement],
+        description: str,
+        alerts: Alerts,
+        opts: pulumi.ResourceOptions | None = None,
+    ):
+        """
+        senders: for the queue's policy, services that send to it without a role of this account.
+        description: of the alarm.
+        """
+        self.queue_name = site.name(name)
+        self.arn = site.arn("sqs", self.queue_name)
+        super().__init__("serverless-batch:queue:DeadLetterQueue", name, {"queueName": self.queue_name}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        queue = aws.sqs.Queue(
+            name,
+            name=self.queue_name,
+            message_retention_seconds=DEAD_LETTER_RETENTION_SECONDS,
+            sqs_managed_sse_enabled=True,
+            opts=child,
+        )
+        policy = document([tls_only([self.arn], "sqs:*"), *senders])
+        aws.sqs.QueuePolicy(name, queue_url=queue.id, policy=policy, opts=child)
+        alerts.when_more_than(
+            0,
+            name,
+            namespace="AWS/SQS",
+            metric="ApproximateNumberOfMessagesVisible",
+            dimensions={"QueueName": self.queue_name},
+            statistic="Maximum",
+            description=description,
+            parent=self,
+        )
+        self.queue_arn: pulumi.Output[str] = queue.arn
+        self.register_outputs({"queueArn": self.queue_arn})
 
 
 def _url(site: Site, queue_name: str) -> str:

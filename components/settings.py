@@ -194,10 +194,19 @@ class Engine(Model):
         return check(value) if check and value else value
 
 
+class Tools(Model):
+    """What is deployed besides, for those who try a stack out.
+
+    load_generator: a function that makes uploads for the queue workers, as many and as fast as it is told.
+    """
+
+    load_generator: bool = False
+
+
 _WORKERS, _ENGINE, _IMAGES = (f"{NAMESPACE}:{name}" for name in ("workers", "engine", "images"))
 _SECTIONS: dict[str, Any] = {
     "network": Network, "spot": Spot, "logs": Logs, "api": Api, "data": Data, "alarms": Alarms,
-    "notifications": Notifications, "engine": Engine, "images": dict[str, ImageDigest], "tags": Tags,
+    "notifications": Notifications, "engine": Engine, "images": dict[str, ImageDigest], "tools": Tools, "tags": Tags,
 }  # fmt: skip
 
 
@@ -215,6 +224,7 @@ class Settings:
     alarms: Alarms
     notifications: Notifications
     engine: Engine
+    tools: Tools
     tags: Mapping[str, str]
     workers: tuple[Worker, ...]
 

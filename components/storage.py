@@ -19,11 +19,13 @@ class Bucket(pulumi.ComponentResource):
         *,
         expire_days: int,
         protect: bool,
+        announce: bool = False,
         opts: pulumi.ResourceOptions | None = None,
     ):
         """
         expire_days: objects are deleted this many days after they were written.
         protect: a destroy stops at a bucket that is not empty; otherwise it empties it.
+        announce: EventBridge hears of every object.
         """
         self.bucket_name = site.bucket_name(name)
         self.arn = site.bucket_arn(self.bucket_name)
@@ -79,5 +81,7 @@ class Bucket(pulumi.ComponentResource):
             # S3 refuses two changes of a bucket's access at once.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[public]),
         )
+        if announce:
+            aws.s3.BucketNotification(name, bucket=bucket.id, eventbridge=True, opts=child)
         self.id: pulumi.Output[str] = bucket.id
         self.register_outputs({"bucketName": self.bucket_name, "arn": self.arn})

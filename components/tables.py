@@ -66,7 +66,7 @@ class IdempotencyTable(pulumi.ComponentResource):
             attributes=[{"name": "id", "type": "S"}],
             ttl={"attribute_name": "expiration", "enabled": True},
             server_side_encryption={"enabled": True},
-            point_in_time_recovery={"enabled": False},  # losing it costs a repeated notice at the most
+            point_in_time_recovery={"enabled": False},  # losing it costs a repetition at the most
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({"tableName": self.table_name})

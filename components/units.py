@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from fractions import Fraction
 
 SECONDS = {"s": 1, "min": 60, "h": 3600}
@@ -39,6 +40,15 @@ def seconds(text: object) -> int:
 def mebibytes(text: object) -> int:
     """MiB in a size such as `512 MB` or `1 GB` (= 1,024 MiB). Raises ValueError that says what to write."""
     return _whole(text, MEBIBYTES, "a size", "512 MB or 1 GB", "whole MB")
+
+
+def within(value: int, low: int, high: int, text: Callable[[int], str]) -> int:
+    """`value` itself if it is in the bounds. Raises ValueError that names the nearest bound, written by `text`."""
+    if value < low:
+        raise ValueError(f"is too small; nearest: {text(low)}")
+    if value > high:
+        raise ValueError(f"is too large; nearest: {text(high)}")
+    return value
 
 
 def duration_text(value: int) -> str:

@@ -9,20 +9,39 @@ from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
+from pydantic_core import PydanticCustomError
 
 from components import units
 from components.fields import Share
-from components.manifest import Concurrency, Manifest, Memory, Timeout, Vcpu, read_manifest
+from components.manifest import Concurrency, Manifest, Memory, Timeout, Vcpu, contradictions, read_manifest
 from components.model import Model, read_value
 from components.problems import Problem, Source, suggestion
+from components.queue_trigger import (
+    MAX_CONCURRENCY,
+    Latency,
+    MaxTasks,
+    MinTasks,
+    Target,
+    check_goal,
+    check_tasks,
+)
 from components.stackfile import NAMESPACE
 
 FILES = ("worker.yaml", "handler.py")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
-LONGEST_QUEUE_NAME = 80  # Source: Amazon SQS quotas
+LONGEST_ROLE_NAME = 64  # Source: IAM quotas; of all that bears a worker's name, roles have the least room
+PLATFORM_NAMES = ("failures", "notice", "notices", "scaling", "undelivered")  # of its queues, and in its tables' keys
+QUEUE_KEYS = {
+    "min_tasks": "min", "max_tasks": "max", "target": "target",
+    "latency_seconds": "latency", "processing_seconds": "processing",
+}  # fmt: skip
+"""What a stack may say of a queue trigger: attribute → key."""
 SHARED_FOLDERS = ("runtime", "engines")  # in workers/, but of all workers
 
-_IN_MANIFEST = "belongs in the worker's worker.yaml; a stack may only say vcpu, memory, timeout, concurrency, spotShare"
+_IN_MANIFEST = (
+    "belongs in the worker's worker.yaml; a stack may only say vcpu, memory, timeout, concurrency, spotShare, and for "
+    "a queue min, max, target, latency, processing"
+)
 
 
 class WorkerOverride(Model):
@@ -32,6 +51,8 @@ class WorkerOverride(Model):
         "grants": "belongs in the worker's worker.yaml; a stack cannot change what a worker may touch",
         **dict.fromkeys(("description", "trigger", "resources", "retry", "input", "environment"), _IN_MANIFEST),
         **dict.fromkeys(("scratch", "architecture", "attempts", "backoff"), _IN_MANIFEST),
+        **dict.fromkeys(("prefix", "suffixes", "fifo", "tenant"), _IN_MANIFEST),
+        **dict.fromkeys(("cooldown", "work", "effect", "visibility"), _IN_MANIFEST),
     }
 
     vcpu: Vcpu | None = None
@@ -39,6 +60,11 @@ class WorkerOverride(Model):
     timeout_seconds: Timeout | None = Field(default=None, alias="timeout")
     concurrency: Concurrency | None = None
     spot_share: Share | None = None
+    min_tasks: MinTasks | None = Field(default=None, alias="min")
+    max_tasks: MaxTasks | None = Field(default=None, alias="max")
+    target: Target | None = None
+    latency_seconds: Latency | None = Field(default=None, alias="latency")
+    processing_seconds: Latency | None = Field(default=None, alias="processing")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +107,7 @@ def read_workers(
         problems += found
         if manifest is None or override is None:
             continue
-        problems += _size_problems(manifest, override, here)
+        problems += _size_problems(manifest, override, here) + _trigger_problems(manifest, override, here)
         workers.append(
             Worker(
                 name=name,
@@ -116,23 +142,37 @@ def _name_problem(name: str, stack: str) -> str | None:
         return "is not a worker's name: lower-case letters, digits and _, at most 41 characters"
     if name.endswith("_dlq"):
         return "ends like the dead-letter queue of another worker; choose another name"
-    if len(f"{NAMESPACE}-{stack}-{name}-dlq.fifo") > LONGEST_QUEUE_NAME:
-        return f"is too long: with the stack's name its queues exceed {LONGEST_QUEUE_NAME} characters"
+    if name in PLATFORM_NAMES:
+        return "is a name that the platform uses itself; choose another"
+    if len(f"{NAMESPACE}-{stack}-{name}-execution") > LONGEST_ROLE_NAME:
+        return f"is too long: with the stack's name its roles exceed {LONGEST_ROLE_NAME} characters"
     return None
 
 
 def _merged(manifest: Manifest, override: WorkerOverride) -> Manifest:
     size = {"vcpu": override.vcpu, "memory_mib": override.memory_mib, "timeout_seconds": override.timeout_seconds}
     resources = manifest.resources.model_copy(update={key: value for key, value in size.items() if value is not None})
-    trigger = manifest.trigger
-    if override.concurrency is not None:
-        api = trigger.api.model_copy(update={"concurrency": override.concurrency})
-        trigger = trigger.model_copy(update={"api": api})
-    return manifest.model_copy(update={"resources": resources, "trigger": trigger})
+    if manifest.trigger.queue:
+        trigger = {"queue": manifest.trigger.queue.model_copy(update=_queue_changes(override))}
+    else:
+        changes = {"concurrency": override.concurrency} if override.concurrency else {}
+        trigger = {"api": manifest.trigger.api and manifest.trigger.api.model_copy(update=changes)}
+    return manifest.model_copy(
+        update={"resources": resources, "trigger": manifest.trigger.model_copy(update=trigger)},
+    )
+
+
+def _queue_changes(override: WorkerOverride) -> dict[str, int | None]:
+    changes: dict[str, int | None] = {
+        name: value for name in ("concurrency", *QUEUE_KEYS) if (value := getattr(override, name)) is not None
+    }
+    if "target" in changes:  # else latency and processing, which go before it, would hide it
+        changes |= {"latency_seconds": None, "processing_seconds": None}
+    return changes
 
 
 def _size_problems(manifest: Manifest, override: WorkerOverride, source: Source) -> list[Problem]:
-    """An override may be right by itself and wrong together with what the manifest says."""
+    """An override's size may be right by itself and wrong together with what the manifest says."""
     size = _merged(manifest, override).resources
     try:
         units.check_fargate_memory(size.vcpu, size.memory_mib)
@@ -140,3 +180,28 @@ def _size_problems(manifest: Manifest, override: WorkerOverride, source: Source)
         key = "vcpu" if override.memory_mib is None else "memory"
         return [source.problem(f"{units.memory_text(size.memory_mib)} {error}", (key,))]
     return []
+
+
+def _trigger_problems(manifest: Manifest, override: WorkerOverride, source: Source) -> list[Problem]:
+    """The same for what it says of the trigger."""
+    given = [key for name, key in QUEUE_KEYS.items() if getattr(override, name) is not None]
+    if manifest.trigger.queue is None:
+        return [source.problem("has a meaning only for a worker with trigger 'queue'", (key,)) for key in given]
+    if "target" in given and ("latency" in given or "processing" in given):
+        return [source.problem("follows from latency and processing; give either", ("target",))]
+    merged = _merged(manifest, override)
+    queue = merged.trigger.queue
+    assert queue is not None  # an override changes no trigger's kind
+    problems = contradictions(merged, source) if override.timeout_seconds or "processing" in given else []
+    for key, check in (
+        ("max", lambda: check_tasks(queue.min_tasks, queue.max_tasks)),
+        ("processing", lambda: check_goal(queue.latency_seconds, queue.processing_seconds)),
+    ):
+        try:
+            check()
+        except PydanticCustomError as error:
+            problems.append(source.problem(error.message(), (key,)))
+    if queue.concurrency > MAX_CONCURRENCY:
+        wrong = f"must be at most {MAX_CONCURRENCY} for a queue, not {queue.concurrency}"
+        problems.append(source.problem(wrong, ("concurrency",)))
+    return problems

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import closing
 from pathlib import Path
 
 from components.stackfile import engine_config
 from sandbox.check import console, report
+from sandbox.control import Control
 from sandbox.deployment import Deployment, Refused, fresh_cloud
 
 
@@ -30,7 +32,9 @@ def serve(project: Path, stack: str) -> int:
         console.print(f"  export API={deployment.url} KEY={deployment.key}")
         console.print('  curl -s -H "x-api-key: $KEY" $API/workers')
         console.print(f"\nLogs are in {cloud.folder.relative_to(project)}/logs. Ctrl-C stops everything.")
-        stop.wait()
+        console.print("See python -m sandbox status, and python -m sandbox chaos --help for faults.")
+        with closing(Control(cloud)):
+            stop.wait()
     return 0
 
 

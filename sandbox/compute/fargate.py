@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import logging
 import os
@@ -11,17 +10,28 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from sandbox.compute.agent import Agent
 
 if TYPE_CHECKING:
     from sandbox.cloud import Cloud
 
 IMAGE_PARTS = ("jobs", "workers/runtime", "workers/engines")  # what workers/Dockerfile copies besides the worker
-MAX_PROCESSES = max(2, os.cpu_count() or 2)  # more tasks stay PENDING, as they do while Fargate finds them room
+# At once, of tasks that end by themselves; more stay PENDING, as they do while Fargate finds them room.
+MAX_PROCESSES = max(2, os.cpu_count() or 2)
+SHORT_SECONDS = 5  # a life that was no use to anybody
 ENDED = "Essential container in task exited"
+CAPACITY = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
 
 logger = logging.getLogger(__name__)
+
+
+class NoCapacity(Exception):
+    """The capacity provider has no room for a task at the moment."""
 
 
 class Fargate:
@@ -36,7 +46,7 @@ class Fargate:
         self.unavailable: set[str] = set()
         self._tasks: dict[str, Task] = {}
         self._places = threading.BoundedSemaphore(MAX_PROCESSES)
-        self._metadata = _metadata_server()
+        self.agent = Agent()
         state_manager.set_transition("ecs::task", {"progression": "manual", "times": sys.maxsize})
         backend = ecs_backends["123456789012"][cloud.region]
         self._record, self._forget = backend.run_task, backend.stop_task
@@ -50,9 +60,25 @@ class Fargate:
             return []
         recorded = self._record(*args, **kwargs)
         for model in recorded:
-            model.last_status = "PENDING"
-            self._tasks[model.task_arn] = Task(self._cloud, model, self._places, self._metadata)
+            self._start(model, self._places)
         return recorded
+
+    def start(self, provider: str, places: threading.Semaphore, changed: Callable[[], None], **request: Any) -> Task:
+        """A task of a service; raises NoCapacity.
+
+        places: of the service, so that it keeps no place from tasks that end. changed: called when its state changes.
+        request: what moto's backend takes besides.
+        """
+        if provider in self.unavailable:
+            raise NoCapacity(CAPACITY)
+        strategy = [{"capacityProvider": provider, "weight": 1, "base": 0}]
+        [model] = self._record(count=1, capacity_provider_strategy=strategy, **request)
+        return self._start(model, places, changed)
+
+    def _start(self, model: Any, places: threading.Semaphore, changed: Callable[[], None] = lambda: None) -> Task:
+        model.last_status = "PENDING"
+        task = self._tasks[model.task_arn] = Task(self._cloud, model, places, self.agent, changed)
+        return task
 
     def _stop_task(self, cluster_str: str, task_str: str, reason: str) -> Any:
         running = next((t for arn, t in self._tasks.items() if arn.endswith(task_str.rsplit("/", 1)[-1])), None)
@@ -67,6 +93,7 @@ class Fargate:
 
     def reclaim(self, task: Task) -> None:
         """What a Spot interruption does: SIGTERM, and SIGKILL once stopTimeout is over."""
+        task.model.stop_code = "SpotInterruption"
         task.stop("Your Spot Task was interrupted.")
 
     def close(self) -> None:
@@ -79,21 +106,31 @@ class Fargate:
             task.kill()
         for task in self._tasks.values():
             task.join()
-        self._metadata.shutdown()
-        self._metadata.server_close()
+        self.agent.close()
 
 
 class Task:
     """One task: waits for room, runs the container's command, tells moto how it ended."""
 
-    def __init__(self, cloud: Cloud, model: Any, places: threading.Semaphore, metadata: http.server.HTTPServer):
-        self._cloud, self.model, self._places, self._metadata = cloud, model, places, metadata
+    def __init__(
+        self,
+        cloud: Cloud,
+        model: Any,
+        places: threading.Semaphore,
+        agent: Agent,
+        changed: Callable[[], None] = lambda: None,
+    ):
+        self._cloud, self.model, self._places, self._agent, self._changed = cloud, model, places, agent, changed
         definition = cloud.client("ecs").describe_task_definition(taskDefinition=model.task_definition_arn)
         self.container: dict[str, Any] = definition["taskDefinition"]["containerDefinitions"][0]
         self.worker = next(item["value"] for item in self.container["environment"] if item["name"] == "WORKER")
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._stopping = ""
+        self.ran = False
+        """Whether its process was started."""
+        self.failed = False
+        """Whether it could not be started, or ended by itself as soon as it had been."""
         self._killer: threading.Timer | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -108,29 +145,31 @@ class Task:
             variables |= {item["name"]: item["value"] for item in override.get("environment", [])}
         if json.loads(variables.get("ENGINE", "{}")).get("kind") == "bedrock":
             variables["ENGINE"] = '{"kind": "offline"}'  # no Bedrock on this machine; results say who answered
-        host, port = self._metadata.server_address[:2]
         return {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
             "LANG": "C.UTF-8",
-            "ECS_CONTAINER_METADATA_URI_V4": f"http://{host!s}:{port}/v4/{self.model.task_arn}",
+            **self._agent.environment(self.model.task_arn),
             **self._cloud.environment(),
             **variables,
         }
 
     def _run(self) -> None:
         with self._places:
+            began = time.monotonic()
             try:
                 code = self._contain()
+                self.failed = not self._stopping and code != 0 and time.monotonic() - began < SHORT_SECONDS
             except Exception as error:  # a worker without a folder, a secret that is not there
                 logger.exception("%s: the container cannot be started", self.worker)
-                self._stopping, code = f"CannotStartContainerError: {error}", None
+                self._stopping, code, self.failed = f"CannotStartContainerError: {error}", None, True
         # Containers report death by a signal as 128 + its number.
-        self.model.containers[0].exit_code = 128 - code if code is not None and code < 0 else code
+        self.model.containers[0].exitCode = 128 - code if code is not None and code < 0 else code
         self.model.stopped_reason = self._stopping or ENDED
         self.model.desired_status = "STOPPED"
         self.model.last_status = "STOPPED"
+        self._changed()
 
     def _contain(self) -> int | None:
         """Run the container to its end: the exit code, None if it was stopped before it began."""
@@ -147,7 +186,8 @@ class Task:
                     self.container["command"], cwd=root, env=environment,
                     stdout=output, stderr=output, start_new_session=True,
                 )  # fmt: skip
-                self.model.last_status = "RUNNING"
+                self.model.last_status, self.ran = "RUNNING", True
+            self._changed()
             code = self._process.wait()
             with self._lock:
                 self._signal(signal.SIGKILL)  # a container's end takes all its processes with it
@@ -213,28 +253,7 @@ def _with_failures(answer: Any) -> Any:
     def run_task(response: Any) -> Any:
         result = answer(response)
         missing = int(response._get_param("count", 1)) - len(result.result["tasks"])
-        reason = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
-        result.result["failures"] = [{"reason": reason}] * missing
+        result.result["failures"] = [{"reason": CAPACITY}] * missing
         return result
 
     return run_task
-
-
-def _metadata_server() -> http.server.HTTPServer:
-    """The container agent's endpoint: `…/v4/<task ARN>/task` tells a task who it is."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            arn = self.path.removeprefix("/v4/").removesuffix("/task")
-            body = json.dumps({"TaskARN": arn, "Cluster": arn.split("/")[-2], "LaunchType": "FARGATE"}).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server

@@ -12,11 +12,14 @@ import sys
 import threading
 import time
 import uuid
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pulumi
+
+from sandbox.clock import Clock
 
 if TYPE_CHECKING:
     from sandbox.cloud import Cloud
@@ -32,10 +35,15 @@ class FunctionError(Exception):
 
 
 class Functions:
-    """The functions of a stack, by name or ARN."""
+    """The functions of a stack, by name or ARN. Their `time.time()` is the clock's.
 
-    def __init__(self, cloud: Cloud):
-        self._cloud = cloud
+    invocations, errors: how many there have been, by name.
+    """
+
+    def __init__(self, cloud: Cloud, clock: Clock):
+        self._cloud, self._clock = cloud, clock
+        self.invocations: Counter[str] = Counter()
+        self.errors: Counter[str] = Counter()
         self._functions: dict[str, Function] = {}
         self.overrides: dict[str, str] = {}
         """Environment that every function gets on top of its own, for endpoints outside AWS."""
@@ -43,11 +51,27 @@ class Functions:
     def add(self, name: str, inputs: dict[str, Any]) -> None:
         folder = self._cloud.folder / "functions" / name
         unpack(inputs["code"], self._cloud.project, folder)
-        self._functions[name] = Function(self._cloud, name, folder, inputs, self.overrides)
+        self._functions[name] = Function(self._cloud, self._clock, name, folder, inputs, self.overrides)
+
+    def exists(self, name_or_arn: str) -> bool:
+        return _name(name_or_arn) in self._functions
+
+    def names(self) -> list[str]:
+        return list(self._functions)
+
+    def dead_letters(self, name_or_arn: str) -> str | None:
+        """ARN of the queue for events that the function failed at when it was invoked asynchronously."""
+        return self._functions[_name(name_or_arn)].dead_letters
 
     def invoke(self, name_or_arn: str, event: Any) -> Any:
         """The handler's result; raises FunctionError."""
-        return self._functions[name_or_arn.rsplit(":", 1)[-1]].invoke(event)
+        name = _name(name_or_arn)
+        self.invocations[name] += 1
+        try:
+            return self._functions[name].invoke(event)
+        except FunctionError:
+            self.errors[name] += 1
+            raise
 
     def close(self) -> None:
         for function in self._functions.values():
@@ -57,8 +81,17 @@ class Functions:
 class Function:
     """One function: idle processes wait warm, a busy function gets more of them."""
 
-    def __init__(self, cloud: Cloud, name: str, folder: Path, inputs: dict[str, Any], overrides: dict[str, str]):
-        self.name, self._folder = name, folder
+    def __init__(
+        self,
+        cloud: Cloud,
+        clock: Clock,
+        name: str,
+        folder: Path,
+        inputs: dict[str, Any],
+        overrides: dict[str, str],
+    ):
+        self.name, self._clock, self._folder = name, clock, folder
+        self.dead_letters: str | None = (inputs.get("deadLetterConfig") or {}).get("targetArn")
         self._handler, self._timeout = inputs["handler"], float(inputs["timeout"])
         self._environment = {
             "PATH": os.environ["PATH"],
@@ -84,7 +117,7 @@ class Function:
         with self._places:
             host, usable = self._take(), False
             try:
-                answer = host.call(event, self._timeout)
+                answer = host.call(event, self._timeout, self._clock)
                 usable = True
             except FunctionError as error:
                 logger.error("%s: %s", self.name, error)
@@ -140,9 +173,15 @@ class Host:
         os.close(write_end)
         self._responses = os.fdopen(responses, encoding="utf-8")
 
-    def call(self, event: Any, timeout: float) -> dict[str, Any]:
+    def call(self, event: Any, timeout: float, clock: Clock) -> dict[str, Any]:
         assert self._process.stdin is not None
-        request = {"event": event, "id": str(uuid.uuid4()), "deadline": time.time() + timeout}
+        request = {
+            "event": event,
+            "id": str(uuid.uuid4()),
+            "deadline": time.time() + timeout,
+            "now": clock.now(),
+            "factor": clock.factor,
+        }
         try:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
@@ -165,6 +204,10 @@ class Host:
         self._responses.close()
         with suppress(OSError), self._process:  # closes its stdin, which may hold what it never read
             pass
+
+
+def _name(name_or_arn: str) -> str:
+    return name_or_arn.rsplit(":", 1)[-1]
 
 
 def unpack(archive: pulumi.Archive, project: Path, folder: Path) -> None:

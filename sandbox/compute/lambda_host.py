@@ -10,6 +10,8 @@ import sys
 import time
 import traceback
 
+real_time = time.time
+
 
 class Context:
     """The context object that Lambda hands to a handler."""
@@ -25,15 +27,30 @@ class Context:
         self._deadline = deadline
 
     def get_remaining_time_in_millis(self) -> int:
-        return max(0, int((self._deadline - time.time()) * 1000))
+        return max(0, int((self._deadline - real_time()) * 1000))
+
+
+class SandboxTime:
+    """What `time.time()` says: the sandbox's clock, which may be ahead of the time and go faster."""
+
+    def __init__(self):
+        self._now, self._since, self._factor = real_time(), time.monotonic(), 1.0
+
+    def set(self, now: float, factor: float) -> None:
+        self._now, self._since, self._factor = now, time.monotonic(), factor
+
+    def __call__(self) -> float:
+        return self._now + (time.monotonic() - self._since) * self._factor
 
 
 def main() -> None:
     responses = os.fdopen(int(sys.argv[2]), "w", encoding="utf-8")
+    time.time = clock = SandboxTime()  # before the handler's module can take it by name
     module, _, function = sys.argv[1].partition(".")
     handler = getattr(importlib.import_module(module), function)
     for line in sys.stdin:
         request = json.loads(line)
+        clock.set(request["now"], request["factor"])
         try:
             answer = {"result": handler(request["event"], Context(request["id"], request["deadline"]))}
             text = json.dumps(answer)

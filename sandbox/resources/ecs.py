@@ -1,4 +1,4 @@
-"""Clusters and task definitions."""
+"""Clusters, task definitions and services."""
 
 from __future__ import annotations
 
@@ -41,3 +41,40 @@ def task_definition(cloud: Cloud, name: str, inputs: dict[str, Any]) -> dict[str
         volumes=inputs.get("volumes", []),
     )["taskDefinition"]
     return {"arn": answer["taskDefinitionArn"], "revision": answer["revision"]}
+
+
+@creates("aws:ecs/service:Service")
+def service(cloud: Cloud, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    network = inputs["networkConfiguration"]
+    breaker = inputs.get("deploymentCircuitBreaker") or {}
+    request: dict[str, Any] = {
+        "cluster": inputs["cluster"],
+        "serviceName": name,
+        "taskDefinition": inputs["taskDefinition"],
+        "desiredCount": int(inputs.get("desiredCount") or 0),
+        "networkConfiguration": {
+            "awsvpcConfiguration": {
+                "subnets": network["subnets"],
+                "securityGroups": network["securityGroups"],
+                "assignPublicIp": "ENABLED" if network.get("assignPublicIp") else "DISABLED",
+            }
+        },
+        "deploymentConfiguration": {
+            "deploymentCircuitBreaker": {
+                "enable": bool(breaker.get("enable")),
+                "rollback": bool(breaker.get("rollback")),
+            }
+        },
+    }
+    if strategies := inputs.get("capacityProviderStrategies"):
+        request["capacityProviderStrategy"] = [
+            {
+                "capacityProvider": item["capacityProvider"],
+                "weight": int(item.get("weight") or 0),
+                "base": int(item.get("base") or 0),
+            }
+            for item in strategies
+        ]
+    else:
+        request["launchType"] = inputs.get("launchType", "FARGATE")
+    return {"id": cloud.client("ecs").create_service(**request)["service"]["serviceArn"]}

@@ -5,6 +5,7 @@ from typing import Any
 from component_support import ACCOUNT, SITE, Declared, declared, policy
 
 from components.alerts import Alerts
+from components.metric import Metric
 
 TOPIC, ALARM = "aws:sns/topic:Topic", "aws:cloudwatch/metricAlarm:MetricAlarm"
 
@@ -54,3 +55,51 @@ def test_an_alarm_speaks_on_the_topic_and_is_silent_without_data() -> None:
     assert (alarm["statistic"], alarm["period"], alarm["evaluationPeriods"]) == ("Sum", 60, 1)
     assert alarm["treatMissingData"] == "notBreaching"
     assert found.parent(found.one(ALARM)).type == "serverless-batch:alerts:Alerts"
+
+
+def test_an_alarm_may_ask_for_longer_periods_and_several_of_them() -> None:
+    def declare() -> None:
+        alerts = Alerts("alerts", SITE, [])
+        what: dict[str, Any] = {"namespace": "AWS/SQS", "metric": "Depth", "dimensions": {"QueueName": "q"}}
+        alerts.when_more_than(5, "deep", description="Deep.", period=300, periods=3, parent=alerts, **what)
+
+    alarm = declared(declare).inputs(ALARM)
+    assert (alarm["period"], alarm["evaluationPeriods"]) == (300, 3)
+
+
+def test_an_alarm_on_an_expression_watches_metrics_with_all_their_dimensions() -> None:
+    def declare() -> None:
+        alerts = Alerts("alerts", SITE, [])
+        metrics = {
+            "b": Metric("AWS/SQS", "Depth", {"QueueName": "q"}),
+            "a": Metric("mine", "Tasks", {"Queue": "q"}, "Sum"),
+        }
+        alerts.when_true(
+            "b - a", "differ", metrics=metrics, description="They differ.", period=300, periods=3, parent=alerts
+        )
+
+    found = declared(declare)
+    alarm = found.inputs(ALARM)
+    condition, *watched = alarm["metricQueries"]
+    assert (condition["expression"], condition["returnData"]) == ("b - a", True)
+    assert [(q["id"], q["returnData"], q["metric"]) for q in watched] == [
+        (
+            "a",
+            False,
+            {"namespace": "mine", "metricName": "Tasks", "dimensions": {"Queue": "q"}, "stat": "Sum", "period": 300},
+        ),
+        (
+            "b",
+            False,
+            {
+                "namespace": "AWS/SQS",
+                "metricName": "Depth",
+                "dimensions": {"QueueName": "q"},
+                "stat": "Maximum",
+                "period": 300,
+            },
+        ),
+    ]
+    assert (alarm["threshold"], alarm["evaluationPeriods"], alarm["treatMissingData"]) == (0, 3, "notBreaching")
+    assert alarm["alarmActions"] == [found.one(TOPIC).outputs["arn"]]
+    assert not {"metricName", "statistic", "period"} & alarm.keys()  # CloudWatch takes one or the other

@@ -83,6 +83,17 @@ GRANTS: dict[str, tuple[Callable[[], list[Statement]], list[dict[str, Any]]]] = 
         lambda: permissions.write_items(TABLE, create=True, delete=True),
         [granted(["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], TABLE)],
     ),
+    "change the items whose keys begin alike": (
+        lambda: permissions.write_items(TABLE, keys=["a#*", "b#*"]),
+        [
+            granted(
+                ["dynamodb:GetItem", "dynamodb:UpdateItem"],
+                TABLE,
+                Condition={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["a#*", "b#*"]}},
+            )
+        ],
+    ),
+    "measure queues": (lambda: permissions.measure_queues(QUEUE), [granted("sqs:GetQueueAttributes", QUEUE)]),
     "query one index": (
         lambda: permissions.query_index(TABLE, "listing"),
         [granted("dynamodb:Query", f"{TABLE}/index/listing")],
@@ -96,6 +107,10 @@ GRANTS: dict[str, tuple[Callable[[], list[Statement]], list[dict[str, Any]]]] = 
         ],
     ),
     "publish": (lambda: permissions.publish("arn:aws:sns:r:1:t"), [granted("sns:Publish", "arn:aws:sns:r:1:t")]),
+    "invoke a function": (
+        lambda: permissions.invoke_function("arn:aws:lambda:r:1:function:f"),
+        [granted("lambda:InvokeFunction", "arn:aws:lambda:r:1:function:f")],
+    ),
     "run tasks": (
         lambda: permissions.run_tasks(SITE, "c", ["f1", "f2"], ["f1-task", "f1-execution"]),
         [
@@ -117,6 +132,27 @@ GRANTS: dict[str, tuple[Callable[[], list[Statement]], list[dict[str, Any]]]] = 
     "stop tasks": (
         lambda: permissions.stop_tasks(SITE, "c"),
         [granted("ecs:StopTask", f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/c/*", Condition=ON_CLUSTER)],
+    ),
+    "protect tasks": (
+        lambda: permissions.protect_tasks(SITE, "c"),
+        [
+            granted(
+                ["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"],
+                f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/c/*",
+                Condition=ON_CLUSTER,
+            )
+        ],
+    ),
+    "scale services": (
+        lambda: permissions.scale_services(SITE, "c", ["s1", "s2"]),
+        [
+            granted(
+                ["ecs:DescribeServices", "ecs:UpdateService"],
+                f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/c/s1",
+                f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/c/s2",
+                Condition=ON_CLUSTER,
+            )
+        ],
     ),
     "write logs": (
         lambda: permissions.write_logs(f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/f"),
@@ -190,11 +226,23 @@ def test_only_alarms_of_this_account_may_publish_on_the_topic_of_alarms() -> Non
     }
 
 
+def test_eventbridge_may_send_dead_letters_of_its_rules_only() -> None:
+    rule = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/r"
+    assert permissions.events_send(QUEUE, [rule]) == {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": ["sqs:SendMessage"],
+        "Resource": [QUEUE],
+        "Condition": {"ArnEquals": {"aws:SourceArn": [rule]}},
+    }
+
+
 @pytest.mark.parametrize(
     ("service", "condition"),
     [
         ("lambda", None),
         ("pipes", {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+        ("scheduler", {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
         ("apigateway", {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
         (
             "ecs-tasks",

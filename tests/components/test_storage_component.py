@@ -77,3 +77,10 @@ def test_the_name_and_the_arn_are_known_beforehand() -> None:
 def test_the_name_fits_into_63_characters_for_the_longest_name_of_a_stack() -> None:
     site = Site(project="serverless-batch", stack="s" * 20, account=ACCOUNT, region="ap-southeast-1", partition="aws")
     assert len(site.bucket_name("uploads")) <= 63
+
+
+@pytest.mark.parametrize("announce", [True, False])
+def test_eventbridge_hears_of_objects_only_where_somebody_listens(announce: bool) -> None:
+    found = storage(announce=announce)
+    notifications = found.all("aws:s3/bucketNotification:BucketNotification")
+    assert [n.inputs["eventbridge"] for n in notifications] == [True] * announce

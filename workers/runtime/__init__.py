@@ -1,5 +1,8 @@
-"""What a worker imports: `handle(input: dict, context: Context) -> dict`, and `BadInput` for input it cannot use."""
+"""What a worker imports: `handle(input: dict, context: Context) -> dict`, and what it raises if it cannot do its work.
 
-from workers.runtime.context import BadInput, Context
+`BadInput` for input that nobody could use; `Downstream` if something that the worker depends on is failing.
+"""
 
-__all__ = ["BadInput", "Context"]
+from workers.runtime.context import BadInput, Context, Downstream
+
+__all__ = ["BadInput", "Context", "Downstream"]

@@ -5,29 +5,55 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from workers.runtime.execution import Event, Events
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
 
 
 def main() -> int:
     events = Events()
     # Before the imports that take long: the kernel drops a SIGTERM that process 1 has no handler for.
     signal.signal(signal.SIGTERM, lambda *_: events.put(Event.TERMINATED))
-    from workers.runtime import api_job, settings, telemetry
+    from workers.runtime import settings, telemetry
 
     log = telemetry.logger(os.environ.get("WORKER", "runtime"))
     try:
-        common, api = settings.load_api(os.environ)
+        run = _mode(events, log)
     except settings.SettingsError as error:
         log.error(str(error))
         return 2
-    os.environ.setdefault("AWS_DEFAULT_REGION", common.region)  # boto3 does not read AWS_REGION
     try:
-        return api_job.run(common, api, log, events)
+        return run()
     except Exception as error:
-        # Whatever was not written down: the message comes back, and the launcher sees from the record what to do.
+        # Whatever was not written down: messages come back, and the records say what is left to do.
         log.exception("the task failed", error=str(error))
         return 1
+
+
+def _mode(events: Events, log: Logger) -> Callable[[], int]:
+    """What this task has to do: work off a queue, or run one job of the API. `SettingsError`"""
+    from workers.runtime import settings
+
+    mode = settings.mode(os.environ)
+    if mode == "queue":
+        common, queue = settings.load_queue(os.environ)
+        _name_region(common.region)
+        from workers.runtime import queue_service
+
+        return lambda: queue_service.run(common, queue, log, events)
+    common, api = settings.load_api(os.environ)
+    _name_region(common.region)
+    from workers.runtime import api_job
+
+    return lambda: api_job.run(common, api, log, events)
+
+
+def _name_region(region: str) -> None:
+    os.environ.setdefault("AWS_DEFAULT_REGION", region)  # boto3 does not read AWS_REGION
 
 
 if __name__ == "__main__":

@@ -34,7 +34,13 @@ def run(settings: Settings, api: ApiSettings, log: Logger, events: Events) -> in
         message = Message(client("sqs"), api.queue_url, job.receipt, job.job_id)
         with Heartbeat(message, log, on_lost=lambda: events.put(Event.FENCED)) as heartbeat:
             attempt = Attempt(settings, api, log, store, job, message, heartbeat, task.started_at or started_at)
-            call = Call(job_id=job.job_id, attempt=job.attempt, input=job.input, seconds=settings.timeout_seconds)
+            call = Call(
+                job_id=job.job_id,
+                attempt=job.attempt,
+                input=job.input,
+                prefix=f"{job.worker}/{job.job_id}",
+                seconds=settings.timeout_seconds,
+            )
             return attempt.end(execution.run(call))
 
 

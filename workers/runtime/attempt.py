@@ -7,7 +7,6 @@ between, the message comes back to the launcher, which finds in the record what 
 from __future__ import annotations
 
 import datetime as dt
-import math
 import time
 from collections.abc import Callable
 from typing import TypedDict
@@ -18,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from jobs import TERMINAL, Conflict, Job, JobStore, Status
 from jobs.cost import fargate_usd
 from workers.runtime import telemetry
+from workers.runtime.backoff import backoff_seconds
 from workers.runtime.clients import client
 from workers.runtime.execution import (
     Crashed,
@@ -34,7 +34,6 @@ from workers.runtime.message import Heartbeat, Message, ReceiptGone
 from workers.runtime.objects import RESULT_NAME
 from workers.runtime.settings import ApiSettings, Settings
 
-MAX_BACKOFF_SECONDS = 900
 RECLAIMED = "its task was told to stop (SIGTERM), as at a Spot reclaim"
 
 
@@ -191,8 +190,3 @@ class Attempt:
     def _emit(self, seconds: float | None, **counts: int) -> None:
         metrics = telemetry.metrics(self._settings, job_id=self._job.job_id, attempt=self._job.attempt)
         telemetry.emit(metrics, seconds, **counts)
-
-
-def backoff_seconds(base: float, failures: int) -> int:
-    """Wait before the next attempt, after so many failures before this one: base, then twice that, and so on."""
-    return math.ceil(min(base * 2.0 ** min(failures, 20), MAX_BACKOFF_SECONDS))

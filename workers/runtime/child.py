@@ -1,7 +1,7 @@
-"""The process that a worker's code runs in: `python -m workers.runtime.child SCRATCH`, started by `Execution`.
+"""The process that a worker's code runs in: `python -m workers.runtime.child WORK LANES OUTLET`, see `process`.
 
-SCRATCH holds `work/` (the job's workdir) and, once a line has come on stdin, `call.json`. This process leaves
-`outcome.json` there, in one piece or not at all.
+WORK is an empty folder on the scratch volume. On stdin comes a line for each call. To the file descriptor OUTLET goes
+`ready` once the worker is imported, or why it cannot be; then an outcome for each call, when it has ended.
 """
 
 from __future__ import annotations
@@ -10,60 +10,94 @@ import faulthandler
 import importlib
 import json
 import os
+import shutil
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from threading import Event, Thread
+from queue import SimpleQueue
+from threading import Lock, Thread
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
 from workers.runtime import telemetry
-from workers.runtime.context import BadInput, Context
+from workers.runtime.context import BadInput, Context, Downstream
 from workers.runtime.objects import MIB, Objects
 from workers.runtime.settings import Settings, load
 
 MAX_RESULT_BYTES = 10 * MIB  # larger output belongs into objects of its own
+MAX_REASON = 4000  # characters; the parent cuts it further
+MEMORY_SECONDS = 1  # how often an outcome also tells the memory of the process, which takes some time to find out
 Handle = Callable[[dict[str, Any], Context], Any]
 
 
-def main(scratch: Path) -> None:
-    started = _follow_parent()
+def main(work: Path, lanes: int, outlet: int) -> None:
+    """Returns only if the worker cannot be loaded."""
+    calls: SimpleQueue[dict[str, Any]] = SimpleQueue()
+    _follow_parent(calls)
     with suppress(OSError):  # Linux only: when memory runs out, this process must go, not its parent
         Path("/proc/self/oom_score_adj").write_text("1000")
     faulthandler.enable()
     settings = load(os.environ)
     log = telemetry.logger(settings.worker)
+    tell = _Teller(outlet)
     try:
         handle, engine = _import(settings)
     except BaseException as error:
-        outcome = _failed(log, error, "the worker cannot be loaded: ")
-        started.wait()
-    else:
-        started.wait()
-        call = json.loads((scratch / "call.json").read_bytes())
-        log.append_keys(job_id=call["job_id"], worker=settings.worker, attempt=call["attempt"])
-        outcome = _run(handle, call["input"], _context(settings, call, scratch / "work", log, engine))
-    (scratch / "outcome.tmp").write_text(json.dumps(outcome), encoding="utf-8")
-    (scratch / "outcome.tmp").replace(scratch / "outcome.json")
+        tell({"unfit": f"the worker cannot be loaded: {_failed(log, error)['failed']}"})
+        return
+    tell({"ready": True} | telemetry.process_memory())
+    places = [work] if lanes == 1 else [work / str(number) for number in range(lanes)]
+    first, *others = [Lane(settings, log, calls, tell, handle, engine, place, shared=lanes > 1) for place in places]
+    for lane in others:
+        Thread(target=_or_exit, args=[lane.serve], daemon=True).start()
+    first.serve()  # in the main thread, where code that handles signals works, too
 
 
-def _follow_parent() -> Event:
-    """Set by the line on stdin that starts the job. When stdin ends the parent is gone, and this process ends too."""
+def _or_exit(serve: Callable[[], None]) -> None:
+    """A lane that breaks must not leave its call unanswered: the end of the process answers it."""
+    try:
+        serve()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+
+
+def _follow_parent(calls: SimpleQueue[dict[str, Any]]) -> None:
+    """Take the calls from stdin. When that ends the parent is gone, and this process ends too."""
     control = os.fdopen(os.dup(0), "rb")
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # what the worker's code starts must not read the parent's line
-    started = Event()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # what the worker's code starts must not read the parent's lines
 
     def follow() -> None:
-        if control.readline():
-            started.set()
-            control.read()
+        for line in control:
+            calls.put(json.loads(line))
         os._exit(1)
 
     Thread(target=follow, daemon=True).start()
-    return started
+
+
+class _Teller:
+    """Writes lines to the parent, each in one piece, and now and then what memory the process holds."""
+
+    def __init__(self, outlet: int):
+        os.set_inheritable(outlet, False)
+        self._stream = os.fdopen(outlet, "wb", buffering=0)
+        self._lock = Lock()
+        self._next_memory = 0.0
+
+    def __call__(self, line: dict[str, Any]) -> None:
+        sys.stdout.flush()
+        with self._lock:
+            now = time.monotonic()
+            if now >= self._next_memory:
+                self._next_memory = now + MEMORY_SECONDS
+                line |= telemetry.process_memory()
+            left = memoryview(json.dumps(line).encode() + b"\n")
+            while left:
+                left = left[self._stream.write(left) :]
 
 
 def _import(settings: Settings) -> tuple[Handle, Any]:
@@ -74,36 +108,80 @@ def _import(settings: Settings) -> tuple[Handle, Any]:
     return handle, importlib.import_module("workers.engines").engine_from(settings.engine)
 
 
-def _context(settings: Settings, call: dict[str, Any], workdir: Path, log: Logger, engine: Any) -> Context:
-    job_id, attempt = call["job_id"], call["attempt"]
-    return Context(
-        job_id=job_id,
-        worker=settings.worker,
-        attempt=attempt,
-        log=log,
-        metrics=telemetry.metrics(settings, job_id=job_id, attempt=attempt),
-        workdir=workdir,
-        objects=Objects(
-            uploads=settings.uploads_bucket, results=settings.results_bucket, prefix=f"{settings.worker}/{job_id}"
-        ),
-        uploads=settings.uploads_bucket,
-        engine=engine,
-        deadline=call["deadline"],
-    )
+class Lane:
+    """Takes one call after another, in a folder of its own.
 
+    shared: whether other lanes run in the same process; log keys are then kept by thread.
+    """
 
-def _run(handle: Handle, input: dict[str, Any], context: Context) -> dict[str, Any]:
-    try:
-        result = handle(input, context)
-        outcome = {"body": _encode(result), "engine": _engine(result)}
-    except BadInput as error:
-        context.log.info("input refused")
-        outcome = {"refused": str(error) or "the input cannot be used"}
-    except BaseException as error:  # sys.exit() too
-        outcome = _failed(context.log, error)
-    if context.metrics.metric_set:
-        context.metrics.flush_metrics()
-    return outcome
+    def __init__(
+        self,
+        settings: Settings,
+        log: Logger,
+        calls: SimpleQueue[dict[str, Any]],
+        tell: Callable[[dict[str, Any]], None],
+        handle: Handle,
+        engine: Any,
+        workdir: Path,
+        *,
+        shared: bool,
+    ):
+        self._settings = settings
+        self._log = log
+        self._calls = calls
+        self._tell = tell
+        self._handle = handle
+        self._engine = engine
+        self._workdir = workdir
+        self._keep_keys = log.thread_safe_append_keys if shared else log.append_keys
+        workdir.mkdir(exist_ok=True)
+
+    def serve(self) -> None:
+        while True:
+            call = self._calls.get()
+            self._keep_keys(job_id=call["job_id"], worker=self._settings.worker, attempt=call["attempt"])
+            began = time.monotonic()
+            outcome = self._run(call["input"], self._context(call))
+            self._tell(outcome | {"call": call["call"], "seconds": time.monotonic() - began})
+            self._wipe()
+
+    def _context(self, call: dict[str, Any]) -> Context:
+        settings, job_id, attempt = self._settings, call["job_id"], call["attempt"]
+        return Context(
+            job_id=job_id,
+            worker=settings.worker,
+            attempt=attempt,
+            log=self._log,
+            metrics=telemetry.metrics(settings, job_id=job_id, attempt=attempt),
+            workdir=self._workdir,
+            objects=Objects(uploads=settings.uploads_bucket, results=settings.results_bucket, prefix=call["prefix"]),
+            uploads=settings.uploads_bucket,
+            engine=self._engine,
+            deadline=call["deadline"],
+        )
+
+    def _run(self, input: dict[str, Any], context: Context) -> dict[str, Any]:
+        try:
+            result = self._handle(input, context)
+            outcome = {"body": _encode(result), "engine": _engine(result)}
+        except BadInput as error:
+            context.log.info("input refused")
+            outcome = {"refused": str(error) or "the input cannot be used"}
+        except BaseException as error:  # sys.exit() too
+            outcome = _failed(context.log, error)
+        if context.metrics.metric_set:
+            context.metrics.flush_metrics()
+        return outcome
+
+    def _wipe(self) -> None:
+        try:
+            with os.scandir(self._workdir) as entries:
+                clean = next(entries, None) is None
+        except OSError:
+            clean = False
+        if not clean:
+            shutil.rmtree(self._workdir, ignore_errors=True)
+            self._workdir.mkdir(exist_ok=True)
 
 
 def _encode(result: Any) -> str:
@@ -125,17 +203,23 @@ def _engine(result: dict[str, Any]) -> str | None:
     return engine if isinstance(engine, str) else None
 
 
-def _failed(log: Logger, error: BaseException, what: str = "") -> dict[str, Any]:
+def _failed(log: Logger, error: BaseException) -> dict[str, Any]:
     """The reason, with the error's message, is for the job's record; the log gets no message, see `telemetry.stack`."""
     log.error("the worker's code failed", error=type(error).__name__, stack=telemetry.stack(error))
-    return {"failed": f"{what}{type(error).__name__}: {error}"}
+    failed = {"failed": f"{type(error).__name__}: {error}"[:MAX_REASON]}
+    if isinstance(error, Downstream):
+        return failed | {"blame": "downstream"}
+    if "botocore" in sys.modules:  # else it is none of its errors, and importing it takes time and memory
+        from workers.runtime import faults
+
+        if faults.is_service_fault(error):
+            return failed | {"blame": "downstream"}
+        if isinstance(error, faults.AwsError):
+            return failed | {"blame": "call"}
+    return failed
 
 
 if __name__ == "__main__":
-    try:
-        main(Path(sys.argv[1]))
-    except BaseException:
-        traceback.print_exc()
-        os._exit(1)
+    _or_exit(lambda: main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
     sys.stdout.flush()
-    os._exit(0)  # sys.exit() would wait for threads that the worker's code has left behind
+    os._exit(1)  # sys.exit() would wait for threads that the worker's code has left behind

@@ -15,13 +15,21 @@ if TYPE_CHECKING:
 
     from workers.engines import Engine
 
-__all__ = ["BadInput", "Context"]
+__all__ = ["BadInput", "Context", "Downstream"]
+
+
+class Downstream(Exception):
+    """Something the worker depends on is failing, whatever the input: the message is tried again and not blamed.
+
+    A queue worker that meets this several times in a row stops receiving for a while.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """One job, as the worker sees it.
+    """One job or message, as the worker sees it.
 
+    job_id: the job's id, or the message's idempotency key; a second run for the same work has the same.
     attempt: 1 for the first; a later attempt writes the same objects again.
     log: JSON lines that carry job_id, worker and attempt. Never log input values.
     metrics: CloudWatch metrics of the worker's own; the runtime flushes them when handle() has ended.
@@ -29,7 +37,7 @@ class Context:
     objects: reads uploads, writes results.
     uploads: name of the bucket that an input without `bucket` means.
     engine: the model to ask; None where none is deployed, and then the worker answers by its own means.
-    deadline: when the job is failed for taking too long, on the clock of time.monotonic().
+    deadline: when it is stopped for taking too long, on the clock of time.monotonic().
     """
 
     job_id: str

@@ -1,27 +1,16 @@
-"""Runs one handle() in a process of its own, whatever triggered it.
-
-A hang, a crash, sys.exit() or running out of memory in a worker's code ends that process and nothing else: the task
-can still say what became of the job. The process is a new one rather than a fork, because a fork shares locks and
-connections with the threads of its parent, and is unsafe on macOS.
-"""
+"""Calls of handle() and how they end, whatever triggered them; and the execution of a single one."""
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import signal
-import subprocess
-import sys
-import tempfile
 import time
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
-from pathlib import Path
 from queue import Empty, SimpleQueue
-from threading import Thread
 from typing import Any
+
+from workers.runtime.process import Line, WorkerProcess
 
 MAX_REASON = 1000  # characters; goes into the job's record and into a message attribute
 
@@ -39,12 +28,27 @@ Events = SimpleQueue[Event]  # its put() may be called by a signal handler
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """What handle() is to be called with. seconds: time it has."""
+    """What handle() is to be called with.
+
+    prefix: of the keys that it writes in the results bucket. seconds: time it has.
+    """
 
     job_id: str
     attempt: int
     input: dict[str, Any]
+    prefix: str
     seconds: float
+
+    def line(self, number: int) -> Line:
+        """The call as the worker's process is told it; its outcome will carry the number."""
+        return {
+            "call": number,
+            "job_id": self.job_id,
+            "attempt": self.attempt,
+            "input": self.input,
+            "prefix": self.prefix,
+            "deadline": time.monotonic() + self.seconds,  # of a clock that all processes of a machine share
+        }
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,16 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class CallFailed(Failure):
+    """A call that the worker's code made of AWS was refused. So may be the next message's, for the same cause."""
+
+
+@dataclass(frozen=True)
+class DownstreamFailed(CallFailed):
+    """Something that the worker's code depends on is failing, for no fault of the input."""
+
+
+@dataclass(frozen=True)
 class Crashed:
     """The worker's process ended without a word; another attempt may go better."""
 
@@ -98,67 +112,58 @@ class Execution:
 
     def __init__(self, events: Events):
         self._events = events
-        self._scratch = Path(tempfile.mkdtemp())
-        workdir = self._scratch / "work"
-        workdir.mkdir()
-        self._child = subprocess.Popen(
-            [sys.executable, "-m", "workers.runtime.child", str(self._scratch)],
-            stdin=subprocess.PIPE,
-            env=os.environ | {"TMPDIR": str(workdir)},
-            start_new_session=True,  # a process group, so that what the worker's code starts ends with it
-        )
-        Thread(target=self._wait, daemon=True).start()
+        self._last: Line | None = None
+        self._process = WorkerProcess(lanes=1, told=self._hear, ended=lambda _: events.put(Event.ENDED))
 
-    def _wait(self) -> None:
-        self._child.wait()
-        self._events.put(Event.ENDED)
+    def _hear(self, _: WorkerProcess, lines: Sequence[Line]) -> None:
+        for line in lines:
+            if "ready" not in line:
+                self._last = line
+                self._events.put(Event.ENDED)
 
     def __enter__(self) -> Execution:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._kill()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._process.close()
 
     def run(self, call: Call) -> Outcome:
         """Let the process call handle(), and wait for its end, its timeout or an event."""
-        deadline = time.monotonic() + call.seconds  # a clock that all processes of a machine share
-        written = json.dumps(asdict(call) | {"deadline": deadline})
-        (self._scratch / "call.json").write_text(written, encoding="utf-8")
-        self._start()
+        self._process.send([call.line(1)])
         try:
             event = self._events.get(timeout=call.seconds)
         except Empty:
-            self._kill()
-            return TimedOut(f"did not finish within {call.seconds:g} s (the manifest's timeout)")
-        if event is Event.ENDED:
-            return self._outcome()
-        self._kill()
-        return Interrupted(event)
+            return timed_out(call.seconds)
+        finally:
+            self._process.close()
+        if event is not Event.ENDED:
+            return Interrupted(event)
+        return crashed(self._process.returncode) if self._last is None else outcome_of(self._last)
 
-    def _start(self) -> None:
-        assert self._child.stdin
-        with suppress(BrokenPipeError):  # it has died already; the next event says so
-            self._child.stdin.write(b"\n")
-            self._child.stdin.flush()
 
-    def _kill(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._child.pid, signal.SIGKILL)
-        self._child.wait()
+def outcome_of(line: Line) -> Outcome:
+    """What the worker's process has told about a call, or about itself if it cannot load the worker."""
+    match line:
+        case {"body": body, "engine": engine}:
+            return Result(body, engine)
+        case {"refused": reason}:
+            return Refused(readable(reason))
+        case {"failed": reason, "blame": "downstream"}:
+            return DownstreamFailed(readable(reason))
+        case {"failed": reason, "blame": "call"}:
+            return CallFailed(readable(reason))
+        case {"failed": reason} | {"unfit": reason}:
+            return Failure(readable(reason))
+        case _:
+            raise ValueError(f"the worker's process told nothing that is known: {sorted(line)}")
 
-    def _outcome(self) -> Outcome:
-        try:
-            outcome = json.loads((self._scratch / "outcome.json").read_bytes())
-        except FileNotFoundError:
-            return Crashed(f"the worker's process ended without a result: {_ending(self._child.returncode)}")
-        match outcome:
-            case {"body": body, "engine": engine}:
-                return Result(body, engine)
-            case {"refused": reason}:
-                return Refused(readable(reason))
-            case _:
-                return Failure(readable(outcome["failed"]))
+
+def timed_out(seconds: float) -> TimedOut:
+    return TimedOut(f"did not finish within {seconds:g} s (the manifest's timeout)")
+
+
+def crashed(returncode: int | None) -> Crashed:
+    return Crashed(f"the worker's process ended without a result: {_ending(returncode or 0)}")
 
 
 def readable(reason: str) -> str:

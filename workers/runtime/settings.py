@@ -53,6 +53,45 @@ class ApiSettings:
     metadata_uri: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class QueueSettings:
+    """What a task needs besides to work off a queue.
+
+    max_attempts: failures after which a message is poison.
+    backoff_seconds: wait before the second attempt; it doubles with each further one.
+    io: whether handle() mostly waits (threads of one process) rather than computes (processes).
+    concurrency: messages at a time.
+    once: whether a message that has been processed is remembered, and never processed again.
+    table: remembers that, and how often a message has failed.
+    visibility_seconds: how long a received message stays invisible unless it is extended.
+    memory_gb: of the task.
+    stop_seconds: from SIGTERM to SIGKILL (the container's stopTimeout; Fargate grants 120 at most).
+    agent_uri: where task protection is asked for; None outside of ECS.
+    """
+
+    queue_url: str
+    dlq_url: str
+    fifo: bool
+    max_attempts: int
+    backoff_seconds: float
+    io: bool
+    concurrency: int
+    once: bool
+    table: str
+    visibility_seconds: int
+    memory_gb: float
+    stop_seconds: float
+    agent_uri: str | None
+
+
+def mode(environment: Mapping[str, str]) -> str:
+    """`api` (a task for one job) or `queue` (a task of a service). `SettingsError`"""
+    reader = _Reader(environment)
+    found = reader("MODE", _one_of("api", "queue"), default="api")
+    reader.check()
+    return found
+
+
 def load(environment: Mapping[str, str]) -> Settings:
     """`SettingsError` if anything is missing or wrong."""
     reader = _Reader(environment)
@@ -69,6 +108,14 @@ def load_api(environment: Mapping[str, str]) -> tuple[Settings, ApiSettings]:
     return settings
 
 
+def load_queue(environment: Mapping[str, str]) -> tuple[Settings, QueueSettings]:
+    """`SettingsError` if anything is missing or wrong."""
+    reader = _Reader(environment)
+    settings = _settings(reader), _queue_settings(reader)
+    reader.check()
+    return settings
+
+
 class _Reader:
     """Reads variables and remembers what is wrong with them, so that one message can name it all."""
 
@@ -76,8 +123,8 @@ class _Reader:
         self._environment = environment
         self._problems: list[str] = []
 
-    def __call__(self, name: str, parse: Callable[[str], Value] = str) -> Value:
-        text = self._environment.get(name)
+    def __call__(self, name: str, parse: Callable[[str], Value] = str, default: str | None = None) -> Value:
+        text = self._environment.get(name, default)
         try:
             if not text:
                 raise ValueError("is not set")
@@ -112,13 +159,31 @@ def _api_settings(read: _Reader) -> ApiSettings:
         jobs_table=read("JOBS_TABLE"),
         queue_url=read("QUEUE_URL"),
         dlq_url=read("DLQ_URL"),
-        max_attempts=read("MAX_ATTEMPTS", _attempts),
+        max_attempts=read("MAX_ATTEMPTS", _whole),
         backoff_seconds=read("BACKOFF_SECONDS", _not_negative),
         vcpu=read("VCPU", _positive),
         memory_gb=read("MEMORY_GB", _positive),
         architecture=read("ARCHITECTURE", _one_of("x86_64", "arm64")),
         capacity_provider=read("CAPACITY_PROVIDER", _one_of("FARGATE", "FARGATE_SPOT")),
         metadata_uri=read("ECS_CONTAINER_METADATA_URI_V4"),
+    )
+
+
+def _queue_settings(read: _Reader) -> QueueSettings:
+    return QueueSettings(
+        queue_url=read("QUEUE_URL"),
+        dlq_url=read("DLQ_URL"),
+        fifo=read("FIFO", _one_of("0", "1")) == "1",
+        max_attempts=read("MAX_ATTEMPTS", _whole),
+        backoff_seconds=read("BACKOFF_SECONDS", _not_negative),
+        io=read("WORK", _one_of("cpu", "io")) == "io",
+        concurrency=read("CONCURRENCY", _whole),
+        once=read("EFFECT", _one_of("once", "repeatable")) == "once",
+        table=read("IDEMPOTENCY_TABLE"),
+        visibility_seconds=read("VISIBILITY_SECONDS", _whole),
+        memory_gb=read("MEMORY_GB", _positive),
+        stop_seconds=read("STOP_TIMEOUT_SECONDS", _positive, default="120"),
+        agent_uri=read.optional("ECS_AGENT_URI"),
     )
 
 
@@ -161,7 +226,7 @@ def _not_negative(text: str) -> float:
     return value
 
 
-def _attempts(text: str) -> int:
+def _whole(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"is {text!r}, not a whole number from 1 up")
     return int(text)

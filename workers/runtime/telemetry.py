@@ -17,6 +17,8 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from workers.runtime.settings import Settings
 
+_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB on Linux
+
 
 def logger(service: str, **keys: Any) -> Logger:
     """The process's logger; each line carries `keys`. Warnings of libraries become lines of the same kind."""
@@ -54,18 +56,22 @@ def emit(found: EphemeralMetrics, seconds: float | None, **counts: int) -> None:
 
 def peak_memory_mb() -> int:
     """Most memory that the worker's process and this one held, in MiB; known once the worker's process has ended."""
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB on Linux
-    worker = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
-    return math.ceil((worker + _own_peak()) / 1024**2)
+    worker = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * _MAXRSS_UNIT
+    return math.ceil(worker / 1024**2) + process_memory()["peak"]
 
 
-def _own_peak() -> int:
-    """In bytes. getrusage() would count what started this process as well: its memory, up to the exec."""
-    with suppress(FileNotFoundError):
-        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    return 0
+def process_memory() -> dict[str, int]:
+    """What this process holds in memory (`rss`) and the most that it held (`peak`), in MiB.
+
+    Not from getrusage() where it can be helped: that counts what started this process as well, up to the exec.
+    """
+    with suppress(OSError):
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        values = dict(line.split(":", 1) for line in lines)
+        kib = {name: int(values[name].split()[0]) for name in ("VmRSS", "VmHWM")}
+        return {"rss": math.ceil(kib["VmRSS"] / 1024), "peak": math.ceil(kib["VmHWM"] / 1024)}
+    peak = math.ceil(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT / 1024**2)
+    return {"rss": peak, "peak": peak}
 
 
 def stack(error: BaseException) -> list[str]:

@@ -1,0 +1,139 @@
+"""EventBridge: S3's events to the rules that match them, and its Scheduler on the clock."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import json
+import logging
+import re
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sandbox.clock import Clock
+from sandbox.compute.asynchronous import Asynchronous
+from sandbox.invented import ACCOUNT
+
+if TYPE_CHECKING:
+    from sandbox.cloud import Cloud
+
+UNITS = {"minute": 60, "hour": 3600, "day": 86400}
+REASONS = {
+    "s3:ObjectCreated:Put": "PutObject",
+    "s3:ObjectCreated:Post": "POST Object",
+    "s3:ObjectCreated:Copy": "CopyObject",
+    "s3:ObjectCreated:CompleteMultipartUpload": "CompleteMultipartUpload",
+}
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Rule:
+    """pattern: moto's, which knows how events match."""
+
+    pattern: Any
+    enabled: bool
+    targets: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Events:
+    """The default event bus, and the schedules of the default group."""
+
+    def __init__(self, cloud: Cloud, clock: Clock, asynchronous: Asynchronous):
+        from moto.s3 import notifications
+
+        self._cloud, self._clock, self._asynchronous = cloud, clock, asynchronous
+        self._rules: dict[str, Rule] = {}
+        self._sequence = itertools.count(1)
+        self._send = notifications.send_event
+        notifications.send_event = self._send_event
+
+    def add_rule(self, name: str, inputs: dict[str, Any]) -> None:
+        """Raises NotImplementedError for what is no pattern on the default bus."""
+        from moto.events.models import EventPattern
+
+        if not inputs.get("eventPattern") or inputs.get("eventBusName", "default") != "default":
+            raise NotImplementedError(f"rule {name}: only patterns on the default event bus")
+        enabled = inputs.get("state", "ENABLED") == "ENABLED"
+        self._rules[name] = Rule(EventPattern.load(inputs["eventPattern"]), enabled)
+
+    def add_target(self, inputs: dict[str, Any]) -> None:
+        """Raises NotImplementedError for what is no function or would change the event."""
+        changes = {"inputPath", "inputTransformer"} & {key for key, value in inputs.items() if value}
+        if ":lambda:" not in inputs["arn"] or changes:
+            raise NotImplementedError(
+                f"rule {inputs['rule']}: only functions, with the event as it is or a fixed input"
+            )
+        self._rules[inputs["rule"]].targets.append(inputs)
+
+    def add_schedule(self, name: str, inputs: dict[str, Any]) -> None:
+        """Raises NotImplementedError for expressions other than rate(…), and for targets that are no functions."""
+        target, rate = (
+            inputs["target"],
+            re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", inputs["scheduleExpression"]),
+        )
+        if rate is None or ":lambda:" not in target["arn"]:
+            raise NotImplementedError(f"schedule {name}: only rate(…), only functions")
+        if inputs.get("state", "ENABLED") != "ENABLED":
+            return
+        event = json.loads(target["input"]) if target.get("input") else {}
+        undelivered = (target.get("deadLetterConfig") or {}).get("arn")
+
+        def run() -> None:
+            # The clock waits, so that what a schedule does is done before the next minute, however hurried it is.
+            self._asynchronous.invoke(target["arn"], event, undelivered, wait=True)
+
+        self._clock.every(int(rate[1]) * UNITS[rate[2]], run)
+
+    def publish(self, event: dict[str, Any]) -> None:
+        """Hand an event to the targets of all rules that it matches."""
+        for rule in list(self._rules.values()):
+            if rule.enabled and rule.pattern.matches_event(event):
+                for target in rule.targets:
+                    content = json.loads(target["input"]) if target.get("input") else event
+                    undelivered = (target.get("deadLetterConfig") or {}).get("arn")
+                    self._asynchronous.invoke(target["arn"], content, undelivered)
+
+    def close(self) -> None:
+        from moto.s3 import notifications
+
+        notifications.send_event = self._send
+
+    def _send_event(self, account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
+        """Moto's, which knows other notifications; then EventBridge's, to the rules here."""
+        self._send(account_id, event_name, bucket, key)
+        configuration, reason = bucket.notification_configuration, REASONS.get(str(event_name.value))
+        if reason == "PutObject" and key.multipart is not None:
+            return  # moto also puts what a multipart upload completes
+        if configuration is not None and configuration.event_bridge is not None and reason:
+            try:
+                self.publish(self._object_created(bucket, key, reason))
+            except Exception:  # an upload succeeds whatever becomes of its event
+                logger.exception("an event of bucket %s is lost", bucket.name)
+
+    def _object_created(self, bucket: Any, key: Any, reason: str) -> dict[str, Any]:
+        """Source: Amazon S3 user guide, EventBridge event message structure."""
+        thing = {"key": key.name, "size": key.size, "etag": key.etag.replace('"', "")}
+        if bucket.is_versioned:
+            thing["version-id"] = key.version_id
+        return {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "detail-type": "Object Created",
+            "source": "aws.s3",
+            "account": ACCOUNT,
+            "time": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "region": self._cloud.region,
+            "resources": [bucket.arn],
+            "detail": {
+                "version": "0",
+                "bucket": {"name": bucket.name},
+                "object": {**thing, "sequencer": f"{next(self._sequence):016X}"},
+                "request-id": uuid.uuid4().hex[:16].upper(),
+                "requester": ACCOUNT,
+                "source-ip-address": "127.0.0.1",
+                "reason": reason,
+            },
+        }

@@ -1,0 +1,158 @@
+"""How other processes reach a sandbox that is up: an endpoint on this machine, and the file that says where it is."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from werkzeug import Request, Response
+
+from sandbox.cloud import Cloud
+from sandbox.compute.services import Kept
+from sandbox.http_server import HttpServer
+from sandbox.program import ProgramError
+
+FILE = "control.json"
+SPOT = "FARGATE_SPOT"
+
+
+class Unknown(Exception):
+    """There is no such service, no such task, or no such command."""
+
+
+class Control:
+    """Does what `python -m sandbox chaos` and `status` ask for. Only who can read the file may ask."""
+
+    def __init__(self, cloud: Cloud):
+        self._cloud = cloud
+        self._token = secrets.token_urlsafe(16)
+        self._file = cloud.folder / FILE
+        self._commands: dict[str, Callable[[dict[str, Any]], Any]] = {
+            "status": lambda _: status(cloud),
+            "reclaim": self._reclaim,
+            "kill": self._kill,
+            "capacity": self._capacity,
+            "clock": self._clock,
+        }
+        self._server = HttpServer(self._answer)
+        self._file.touch(mode=0o600)
+        self._file.write_text(json.dumps({"url": self._server.url, "token": self._token}), encoding="utf-8")
+
+    def close(self) -> None:
+        self._file.unlink(missing_ok=True)
+        self._server.close()
+
+    def _answer(self, request: Request) -> Response:
+        if not secrets.compare_digest(request.headers.get("Authorization", ""), self._token):
+            return Response(status=403)
+        try:
+            command = self._commands[request.path.strip("/")]
+            return Response(json.dumps(command(request.get_json())), mimetype="application/json")
+        except (KeyError, Unknown) as error:
+            return Response(str(error), 404)
+
+    def _reclaim(self, wish: dict[str, Any]) -> list[str]:
+        """Interrupt Spot tasks, one of each service or one by its id, as AWS does; which they were."""
+        tasks = [kept for kept in self._tasks(wish) if kept.provider == SPOT]
+        for kept in tasks:
+            self._cloud.compute.fargate.reclaim(kept.task)
+        return [kept.arn for kept in tasks]
+
+    def _kill(self, wish: dict[str, Any]) -> list[str]:
+        """End tasks by SIGKILL, without a warning."""
+        tasks = self._tasks(wish)
+        for kept in tasks:
+            kept.task.kill()
+        return [kept.arn for kept in tasks]
+
+    def _tasks(self, wish: dict[str, Any]) -> list[Kept]:
+        """The task that is asked for, or the longest-running one of each service that is asked for."""
+        services = self._cloud.compute.services.all()
+        if name := wish.get("service"):
+            services = [s for s in services if name in (s.model.name, _short(s.model.name, name))]
+            if not services:
+                raise Unknown(f"There is no service {name}.")
+        running = [[kept for kept in service.tasks if kept.running] for service in services]
+        if task := wish.get("task"):
+            found = [kept for tasks in running for kept in tasks if kept.arn.rsplit("/", 1)[-1].startswith(task)]
+            if not found:
+                raise Unknown(f"There is no running task {task}.")
+            return found[:1]
+        if wish.get("command") == "reclaim":
+            running = [[kept for kept in tasks if kept.provider == SPOT] for tasks in running]
+        return [tasks[0] for tasks in running if tasks]
+
+    def _capacity(self, wish: dict[str, Any]) -> dict[str, bool]:
+        self._cloud.compute.services.set_capacity(SPOT, bool(wish["spot"]))
+        return {SPOT: bool(wish["spot"])}
+
+    def _clock(self, wish: dict[str, Any]) -> dict[str, float]:
+        self._cloud.compute.clock.factor = float(wish["factor"])
+        return {"factor": self._cloud.compute.clock.factor}
+
+
+def status(cloud: Cloud) -> dict[str, Any]:
+    """Services, queues and alarms as they are now; dead-letter queues stand beside the queues that they serve."""
+    compute = cloud.compute
+    backlogs = {name: compute.queues.backlog(name) for name in compute.queues.names()}
+    return {
+        "clock": {"now": compute.clock.now(), "factor": compute.clock.factor},
+        "services": [
+            {
+                "name": service.model.name,
+                "desired": service.model.desired_count,
+                "running": sum(kept.running for kept in service.tasks),
+                "tasks": [
+                    {
+                        "id": kept.arn.rsplit("/", 1)[-1],
+                        "provider": kept.provider,
+                        "status": kept.task.model.last_status,
+                        "protected": compute.fargate.agent.protects(kept.arn),
+                    }
+                    for kept in service.wanted
+                ],
+            }
+            for service in compute.services.all()
+        ],
+        "queues": [
+            {"name": name, "waiting": waiting, "in_flight": in_flight, "dead": _dead(name, cloud, backlogs)}
+            for name, (waiting, in_flight) in backlogs.items()
+        ],
+        "alarms": [
+            {"name": alarm.name, "since": alarm.history[-1].at, "reason": alarm.history[-1].reason}
+            for alarm in compute.alarms.in_alarm()
+        ],
+        "capacity": {SPOT: SPOT not in compute.fargate.unavailable},
+    }
+
+
+def ask(project: Path, stack: str, command: str, **wish: Any) -> Any:
+    """What the running sandbox of the stack answers; raises ProgramError if there is none or if it refuses."""
+    try:
+        place = json.loads((project / ".sandbox" / stack / FILE).read_text(encoding="utf-8"))
+        answer = urllib3.request(
+            "POST", f"{place['url']}/{command}", json={"command": command, **wish},
+            headers={"Authorization": place["token"]}, timeout=10, retries=False,
+        )  # fmt: skip
+    except (OSError, urllib3.exceptions.HTTPError):
+        raise ProgramError(
+            f"No sandbox of stack {stack} is up; start one with python -m sandbox up --stack {stack}."
+        ) from None
+    if answer.status != 200:
+        raise ProgramError(answer.data.decode() or f"The sandbox refused ({answer.status}).")
+    return answer.json()
+
+
+def _dead(name: str, cloud: Cloud, backlogs: dict[str, tuple[int, int]]) -> int | None:
+    """Messages in the dead-letter queue of a queue; None if it has none."""
+    dead_letter_queue = cloud.compute.queues.dead_letter_queue(name)
+    return sum(backlogs[dead_letter_queue]) if dead_letter_queue else None
+
+
+def _short(service: str, name: str) -> str | None:
+    """The service's name if it ends in the worker's."""
+    return name if service.endswith(f"-{name.replace('_', '-')}") else None

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from moto import mock_aws
+
+from batchctl import letters, redrive
+from tests.redrive.redrive_support import REGION, Clock, Queues
+
+
+@pytest.fixture(scope="module", autouse=True)
+def aws() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        patch.setenv("AWS_DEFAULT_REGION", REGION)
+        yield
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    monkeypatch.setattr(redrive, "time", found)
+    monkeypatch.setattr(letters, "WAIT_SECONDS", 0)
+    return found
+
+
+@pytest.fixture(params=[False, True], ids=["standard", "fifo"])
+def queues(request: pytest.FixtureRequest, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queues]:
+    """A queue with its dead-letter queue, of either kind, on a service without move tasks."""
+    monkeypatch.setattr(letters.DeadLetters, "can_move", False)
+    found = Queues(clock, fifo=request.param)
+    yield found
+    found.delete()
