@@ -121,7 +121,7 @@ def test_a_message_that_fails_waits_longer_each_time(queue_cloud: QueueCloud, st
     times = [float(text[17:19]) + int(text[20:23]) / 1000 for text in begun]
     waits = [(later - earlier) % 60 for earlier, later in zip(times, times[1:], strict=False)]
     assert len(waits) == 2 and 1 <= waits[0] < 2 <= waits[1]
-    assert queue_cloud.dead() == {"a": ("ValueError: ", 3)}
+    assert queue_cloud.dead() == {"a": ("ValueError: cannot read ", 3)}
 
 
 def test_a_dead_letter_that_is_sent_again_has_all_its_attempts_and_repeats_nothing(

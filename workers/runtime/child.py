@@ -1,7 +1,8 @@
 """The process that a worker's code runs in: `python -m workers.runtime.child WORK LANES OUTLET`, see `process`.
 
 WORK is an empty folder on the scratch volume. On stdin comes a line for each call. To the file descriptor OUTLET goes
-`ready` once the worker is imported, or why it cannot be; then an outcome for each call, when it has ended.
+`ready` once the worker is imported, or why it cannot be; then an outcome for each call, when it has ended. The line
+`recall` takes back the calls that have not begun.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any
 
@@ -30,26 +31,28 @@ from workers.runtime.settings import Settings, load
 
 MAX_RESULT_BYTES = 10 * MIB  # larger output belongs into objects of its own
 MAX_REASON = 4000  # characters; the parent cuts it further
-MEMORY_SECONDS = 1  # how often an outcome also tells the memory of the process, which takes some time to find out
+# An outcome also tells the memory of the process, unless the call was short: to find it out takes some 0.05 ms.
+SHORT_SECONDS = 0.005
+MEMORY_SECONDS = 1.0
 Handle = Callable[[dict[str, Any], Context], Any]
 
 
 def main(work: Path, lanes: int, outlet: int) -> None:
     """Returns only if the worker cannot be loaded."""
     calls: SimpleQueue[dict[str, Any]] = SimpleQueue()
-    _follow_parent(calls)
+    tell = _Teller(outlet)
+    _follow_parent(calls, tell)
     with suppress(OSError):  # Linux only: when memory runs out, this process must go, not its parent
         Path("/proc/self/oom_score_adj").write_text("1000")
     faulthandler.enable()
     settings = load(os.environ)
     log = telemetry.logger(settings.worker)
-    tell = _Teller(outlet)
     try:
         handle, engine = _import(settings)
     except BaseException as error:
         tell({"unfit": f"the worker cannot be loaded: {_failed(log, error)['failed']}"})
         return
-    tell({"ready": True} | telemetry.process_memory())
+    tell({"ready": True})
     places = [work] if lanes == 1 else [work / str(number) for number in range(lanes)]
     first, *others = [Lane(settings, log, calls, tell, handle, engine, place, shared=lanes > 1) for place in places]
     for lane in others:
@@ -66,21 +69,33 @@ def _or_exit(serve: Callable[[], None]) -> None:
         os._exit(1)
 
 
-def _follow_parent(calls: SimpleQueue[dict[str, Any]]) -> None:
-    """Take the calls from stdin. When that ends the parent is gone, and this process ends too."""
+def _follow_parent(calls: SimpleQueue[dict[str, Any]], tell: _Teller) -> None:
+    """Take the calls from stdin, or give back those that have not begun. When stdin ends the parent is gone, and this
+    process ends too."""
     control = os.fdopen(os.dup(0), "rb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # what the worker's code starts must not read the parent's lines
 
     def follow() -> None:
         for line in control:
-            calls.put(json.loads(line))
+            call = json.loads(line)
+            if "recall" in call:
+                tell({"returned": list(_take_all(calls))})
+            else:
+                calls.put(call)
         os._exit(1)
 
     Thread(target=follow, daemon=True).start()
 
 
+def _take_all(calls: SimpleQueue[dict[str, Any]]) -> Iterator[int]:
+    """Numbers of the calls that no lane has taken, and will not."""
+    with suppress(Empty):
+        while True:
+            yield calls.get_nowait()["call"]
+
+
 class _Teller:
-    """Writes lines to the parent, each in one piece, and now and then what memory the process holds."""
+    """Writes lines to the parent, each in one piece."""
 
     def __init__(self, outlet: int):
         os.set_inheritable(outlet, False)
@@ -92,7 +107,7 @@ class _Teller:
         sys.stdout.flush()
         with self._lock:
             now = time.monotonic()
-            if now >= self._next_memory:
+            if now >= self._next_memory or line.get("seconds", 0) > SHORT_SECONDS:
                 self._next_memory = now + MEMORY_SECONDS
                 line |= telemetry.process_memory()
             left = memoryview(json.dumps(line).encode() + b"\n")

@@ -80,7 +80,7 @@ class Ledger(DynamoDBPersistenceLayer):
             if found.status == _COMPLETED:
                 return Done()
             if found.in_progress_expiry_timestamp != expires:
-                return Busy(max(0.0, (found.in_progress_expiry_timestamp or 0) / 1000 - time.time()))
+                return Busy(max(0.0, float(found.in_progress_expiry_timestamp or 0) / 1000 - time.time()))
             # Ours: the answer to the first try was lost, and botocore has tried again.
         return Claim(key, expires)
 

@@ -21,6 +21,7 @@ from workers.runtime.report import Report
 RECYCLE_MESSAGES = 100_000  # a process that has run so many is replaced, whatever its memory
 LOAD_SECONDS = 300.0
 LOAD_TRIES = 3
+RECALL_SECONDS = 1.0  # a call that runs for so long is not short: those that wait behind it are taken back
 
 Ended = tuple[Held, Outcome | None, float]  # outcome: None if it was stopped for another's sake; seconds it took
 
@@ -49,6 +50,7 @@ class _Child:
     ready: bool = False
     retiring: bool = False
     served: int = 0
+    recalled: bool = False
     rss_mb: int = 0
     runs: dict[int, _Run] = field(default_factory=dict)
     outbox: list[Line] = field(default_factory=list)
@@ -92,14 +94,23 @@ class Pool:
 
     def room(self, parcel: int) -> int:
         """How many calls could be given now, where each process may have so many beyond those that it can run."""
-        return sum(max(0, self._lanes + parcel - len(child.runs)) for child in self._open())
+        now = time.monotonic()
+        return sum(max(0, self._places(child, parcel, now) - len(child.runs)) for child in self._open())
 
-    def submit(self, held: Held, call: Call) -> bool:
+    def _places(self, child: _Child, parcel: int, now: float) -> int:
+        return self._lanes + (0 if self._slow(child, now) else parcel)
+
+    def _slow(self, child: _Child, now: float) -> bool:
+        first = next(iter(child.runs.values()), None)
+        return first is not None and first.began is not None and now >= first.began + RECALL_SECONDS
+
+    def submit(self, held: Held, call: Call, parcel: int) -> bool:
         """Give it to the process that has the least to do, when `send` is called next. False if there is no place."""
+        now = time.monotonic()
         places = [child for child in self._open() if not (held.alone and child.runs)]
-        if not places:
+        child = min(places, key=lambda child: len(child.runs), default=None)
+        if child is None or len(child.runs) >= self._places(child, parcel, now):
             return False
-        child = min(places, key=lambda child: len(child.runs))
         self._number += 1
         child.runs[self._number] = _Run(held, call.seconds)
         child.outbox.append(call.line(self._number))
@@ -120,6 +131,13 @@ class Pool:
     def wakes_at(self) -> float | None:
         """When the next call is overdue, or a process that loads."""
         times = [run.began + run.seconds for _, run in self._begun() if not run.overdue and run.began is not None]
+        times += [
+            first.began + RECALL_SECONDS
+            for child in self._children.values()
+            if len(child.runs) > self._lanes
+            and not child.recalled
+            and (first := self._first(child)[0]).began is not None
+        ]
         times += [child.started + LOAD_SECONDS for child in self._children.values() if not child.ready]
         return min(times, default=None)
 
@@ -132,6 +150,15 @@ class Pool:
         for child in self._children.values():
             if not child.ready and now >= child.started + LOAD_SECONDS:
                 self._kill(child)
+
+    def recall(self, now: float, *, everything: bool) -> None:
+        """Take back calls that have not begun, all or those behind one that takes long. Their outcome will be None."""
+        for child in self._children.values():
+            waits = len(child.runs) > self._lanes and not child.recalled
+            if waits and (everything or self._slow(child, now)):
+                child.recalled = True
+                child.outbox.append({"recall": True})
+        self.send()
 
     def interrupt(self, held: Held) -> None:
         """Kill the process that runs this message. Its outcome will be None."""
@@ -190,6 +217,10 @@ class Pool:
                 self._report.memory(process, line["peak"])
             if "ready" in line:
                 child.ready, self._failed_loads = True, 0
+                continue
+            if "returned" in line:
+                child.recalled = False
+                self._ended += [(child.runs.pop(number).held, None, 0.0) for number in line["returned"]]
                 continue
             run = child.runs.pop(line["call"])
             child.served += 1

@@ -96,6 +96,7 @@ class Service:
         self._stale = min(STALE_SECONDS, visibility / 2)
         self._exit_code = 0
         self._terminated: float | None = None
+        self._finish_by = self._leave_by = 0.0
         processes = 1 if queue_settings.io else queue_settings.concurrency
         self._pool = Pool(
             processes=processes,
@@ -147,6 +148,8 @@ class Service:
             self._pool.wakes_at(),
             self._waiting.wakes_at(now) if self._queue_settings.fifo else None,
         ]
+        if self._terminated is not None:
+            times += [time for time in (self._finish_by, self._leave_by) if time > now]
         return max(0.0, min(time for time in times if time is not None) - now)
 
     def _pump(self, now: float) -> None:
@@ -154,14 +157,16 @@ class Service:
         for ended in self._pool.take_ended():
             self._ended(*ended)
         self._tell_processed()
-        if self._terminated is not None or self._circuit.state(now) is State.OPEN:
-            self._return_what_waits(now)
+        halted = self._terminated is not None or self._circuit.state(now) is State.OPEN
+        self._pool.recall(now, everything=halted)
+        if halted:
+            self._return_what_waits()
         else:
             for held in self._waiting.take_idle(before=now - self._stale):
                 self._give_back(held)
             self._begin(now)
             self._receive(now)
-        if self._terminated is not None and now >= self._terminated + FINISH_SHARE * self._queue_settings.stop_seconds:
+        if self._terminated is not None and now >= self._finish_by:
             self._pool.close()
         self._pool.stop_overdue(now)
         self._flight.tick(now, hurry=self._terminated is not None)
@@ -215,16 +220,16 @@ class Service:
                 self._clerks.run(partial(self._settlement.claim, held), partial(self._claimed, held))
             else:
                 self._ready.append(held)
-        while self._ready and self._pool.room(parcel) and self._start(self._ready[0]):
+        while self._ready and self._pool.room(parcel) and self._start(self._ready[0], parcel):
             self._ready.popleft()
         self._pool.send()
 
-    def _start(self, held: Held) -> bool:
+    def _start(self, held: Held, parcel: int) -> bool:
         """False if it has to wait for a place."""
         if held.overtaken or (held.lost and not held.claim):
             self._drop(held)
             return True
-        return self._pool.submit(held, self._call(held))
+        return self._pool.submit(held, self._call(held), parcel)
 
     def _claimed(self, held: Held, found: Claim | Ending) -> None:
         self._claiming -= 1
@@ -260,8 +265,7 @@ class Service:
         if held.lost or held.overtaken:
             self._drop(held)
         elif self._terminated is not None:
-            self._report.count(Counter(Returned=1))
-            self._clerks.run(partial(self._settlement.release, held), lambda _: self._abandon(held))
+            self._return(held)
         else:
             self._waiting.put_back(held)
 
@@ -290,7 +294,10 @@ class Service:
             held.retries += 1
             self._waiting.put_back(held)
         else:
-            self._abandon(held, ending.wait, renewable=ending.renewable)
+            followers = self._waiting.abandon(held)
+            self._flight.give_back(held, ending.wait, renewable=ending.renewable)
+            for follower in followers:
+                self._give_back(follower)
 
     def _tell_processed(self) -> None:
         """One line for those that were processed since the last."""
@@ -305,17 +312,19 @@ class Service:
             )
             self._processed = []
 
-    def _abandon(self, held: Held, seconds: float = 0.0, *, renewable: bool = True) -> None:
-        """Give it back, and then those that wait for it."""
-        followers = self._waiting.abandon(held)
-        self._flight.give_back(held, seconds, renewable=renewable)
-        for follower in followers:
-            self._give_back(follower)
+    def _return(self, held: Held) -> None:
+        """Give it back, which has begun but does not run, and then those that wait for it."""
+        for message in (held, *self._waiting.abandon(held)):
+            self._give_back(message)
 
     def _give_back(self, held: Held) -> None:
-        """It has not begun, or it rests."""
+        """It does not run, and is in no line any more."""
         self._report.count(Counter(Returned=1))
-        self._flight.give_back(held, max(0.0, held.rests_until - time.monotonic()))
+        wait = max(0.0, held.rests_until - time.monotonic())
+        if held.claim:
+            self._clerks.run(partial(self._settlement.release, held), lambda _: self._flight.give_back(held, wait))
+        else:
+            self._flight.give_back(held, wait)
 
     def _drop(self, held: Held) -> None:
         """It is another's."""
@@ -323,16 +332,14 @@ class Service:
         for follower in self._waiting.abandon(held):
             self._give_back(follower)
 
-    def _return_what_waits(self, now: float) -> None:
+    def _return_what_waits(self) -> None:
         for held in self._waiting.take_idle():
             self._give_back(held)
         if self._terminated is not None:
             for held in self._waiting.take_followers():
                 self._give_back(held)
         while self._ready:
-            held = self._ready.popleft()
-            self._report.count(Counter(Returned=1))
-            self._clerks.run(partial(self._settlement.release, held), lambda _, held=held: self._abandon(held))
+            self._return(self._ready.popleft())
 
     # The end
 
@@ -340,10 +347,12 @@ class Service:
         if self._terminated is None:
             self._log.info("the task was told to stop", messages=len(self._flight))
             self._terminated = time.monotonic()
+            self._finish_by = self._terminated + FINISH_SHARE * self._queue_settings.stop_seconds
+            self._leave_by = self._terminated + LEAVE_SHARE * self._queue_settings.stop_seconds
 
     def _finished(self, now: float) -> bool:
         if self._terminated is None:
             return False
-        if now >= self._terminated + LEAVE_SHARE * self._queue_settings.stop_seconds:
+        if now >= self._leave_by:
             return True
         return not len(self._flight) and not self._receiver.polls
