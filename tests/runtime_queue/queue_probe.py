@@ -90,6 +90,7 @@ def fail(input: dict[str, Any], context: Context) -> None:
 
 def need(input: dict[str, Any], context: Context) -> dict[str, Any]:
     """Needs a service, which is there if the file is."""
+    time.sleep(0.06)
     if not Path(input["service"]).exists():
         raise Downstream("the service does not answer")
     return {}

@@ -44,17 +44,18 @@ def test_a_dependency_that_is_down_stops_the_receiving_and_blames_no_message(
     queue_cloud: QueueCloud, start_task: Start, tmp_path: Path
 ) -> None:
     service = tmp_path / "service"
-    for number in range(8):
+    for number in range(20):
         queue_cloud.send(str(number), "need", service=str(service))
-    task = start_task(OPEN_SECONDS="2").said("the circuit is open")
-    assert task.messages().count("begun") == 5
-    wait_for(lambda: queue_cloud.counts(queue_cloud.queue) == (8, 0))  # given back, and nobody receives
+    task = start_task(OPEN_SECONDS="3").said("the circuit is open")
+    wait_for(lambda: queue_cloud.counts(queue_cloud.queue) == (20, 0))  # given back, and nobody receives
+    begun = task.messages().count("begun")
+    assert 5 <= begun <= 8
     task.said("the circuit is open", 2)
-    assert task.messages().count("begun") == 6  # one message to try
+    assert task.messages().count("begun") == begun + 1  # one message to try
     service.touch()
     queue_cloud.drained()
     assert task.stop() == 0
-    assert task.metrics()["Processed"] == 8
+    assert task.metrics()["Processed"] == 20
     assert "Failed" not in task.metrics()
     assert queue_cloud.counts(queue_cloud.dlq) == (0, 0)
 
