@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import logging
 import os
@@ -13,6 +12,10 @@ import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from werkzeug import Request, Response
+
+from sandbox.http_server import HttpServer
 
 if TYPE_CHECKING:
     from sandbox.cloud import Cloud
@@ -36,7 +39,7 @@ class Fargate:
         self.unavailable: set[str] = set()
         self._tasks: dict[str, Task] = {}
         self._places = threading.BoundedSemaphore(MAX_PROCESSES)
-        self._metadata = _metadata_server()
+        self._metadata = HttpServer(_metadata)
         state_manager.set_transition("ecs::task", {"progression": "manual", "times": sys.maxsize})
         backend = ecs_backends["123456789012"][cloud.region]
         self._record, self._forget = backend.run_task, backend.stop_task
@@ -79,14 +82,13 @@ class Fargate:
             task.kill()
         for task in self._tasks.values():
             task.join()
-        self._metadata.shutdown()
-        self._metadata.server_close()
+        self._metadata.close()
 
 
 class Task:
     """One task: waits for room, runs the container's command, tells moto how it ended."""
 
-    def __init__(self, cloud: Cloud, model: Any, places: threading.Semaphore, metadata: http.server.HTTPServer):
+    def __init__(self, cloud: Cloud, model: Any, places: threading.Semaphore, metadata: HttpServer):
         self._cloud, self.model, self._places, self._metadata = cloud, model, places, metadata
         definition = cloud.client("ecs").describe_task_definition(taskDefinition=model.task_definition_arn)
         self.container: dict[str, Any] = definition["taskDefinition"]["containerDefinitions"][0]
@@ -108,13 +110,12 @@ class Task:
             variables |= {item["name"]: item["value"] for item in override.get("environment", [])}
         if json.loads(variables.get("ENGINE", "{}")).get("kind") == "bedrock":
             variables["ENGINE"] = '{"kind": "offline"}'  # no Bedrock on this machine; results say who answered
-        host, port = self._metadata.server_address[:2]
         return {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
             "LANG": "C.UTF-8",
-            "ECS_CONTAINER_METADATA_URI_V4": f"http://{host!s}:{port}/v4/{self.model.task_arn}",
+            "ECS_CONTAINER_METADATA_URI_V4": f"{self._metadata.url}/v4/{self.model.task_arn}",
             **self._cloud.environment(),
             **variables,
         }
@@ -127,7 +128,7 @@ class Task:
                 logger.exception("%s: the container cannot be started", self.worker)
                 self._stopping, code = f"CannotStartContainerError: {error}", None
         # Containers report death by a signal as 128 + its number.
-        self.model.containers[0].exit_code = 128 - code if code is not None and code < 0 else code
+        self.model.containers[0].exitCode = 128 - code if code is not None and code < 0 else code
         self.model.stopped_reason = self._stopping or ENDED
         self.model.desired_status = "STOPPED"
         self.model.last_status = "STOPPED"
@@ -220,21 +221,8 @@ def _with_failures(answer: Any) -> Any:
     return run_task
 
 
-def _metadata_server() -> http.server.HTTPServer:
+def _metadata(request: Request) -> Response:
     """The container agent's endpoint: `…/v4/<task ARN>/task` tells a task who it is."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            arn = self.path.removeprefix("/v4/").removesuffix("/task")
-            body = json.dumps({"TaskARN": arn, "Cluster": arn.split("/")[-2], "LaunchType": "FARGATE"}).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
+    arn = request.path.removeprefix("/v4/").removesuffix("/task")
+    body = {"TaskARN": arn, "Cluster": arn.split("/")[-2], "LaunchType": "FARGATE"}
+    return Response(json.dumps(body), mimetype="application/json")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import fnmatch
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from components.alerts import Alerts
+from components.platform import Platform
 from components.queue import Queue
+from components.settings import parse_settings
 from components.site import Site
+from components.stackfile import NAMESPACE, engine_config
 from components.storage import Bucket
 from components.tables import IdempotencyTable, JobsTable
 from sandbox.invented import ACCOUNT, PARTITION, Invented
@@ -95,3 +98,10 @@ def packed(function: Recorded) -> dict[str, str]:
     """A function's archive: name in it → the project's file that it is, or `text:` and the generated text."""
     assets = function.inputs["code"]["assets"]
     return {name: asset["path"] if "path" in asset else f"text:{asset['text']}" for name, asset in assets.items()}
+
+
+def platform(changes: Mapping[str, Any] | None = None, *, project: Path = PROJECT, preview: bool = False) -> Declared:
+    """The whole platform of the stack dev of `project`, with other values of its settings, by key."""
+    changed = {f"{NAMESPACE}:{key}": json.dumps(value) for key, value in (changes or {}).items()}
+    config = engine_config(project, "dev") | changed
+    return declared(lambda: Platform(parse_settings(config, "dev", project), project), preview=preview)

@@ -115,7 +115,9 @@ def test_dockerignore_and_the_tag_leave_out_the_same_files() -> None:
 def test_everything_that_the_dockerfile_copies_is_in_the_tag() -> None:
     worker = "image_alt_generator"
     lines = (PROJECT / "workers/Dockerfile").read_text().replace("tx[t]", "txt").splitlines()
-    copied = [word for line in lines if line.startswith("COPY ") and "--from" not in line for word in line.split()[1:-1]]
+    copied = [
+        word for line in lines if line.startswith("COPY ") and "--from" not in line for word in line.split()[1:-1]
+    ]
     files = {file.as_posix() for file in image_files(PROJECT, worker)}
     assert copied
     for source in (word.replace("${WORKER}", worker) for word in copied):

@@ -108,7 +108,6 @@ def test_by_default_notices_go_to_the_topic_only() -> None:
         "POWERTOOLS_METRICS_NAMESPACE": "serverless-batch",
         "NOTICES_TABLE": found.inputs("aws:dynamodb/table:Table", "idempotency")["name"],
         "NOTICES_QUEUE_URL": found.one(QUEUE, "notices").outputs["url"],
-        "RESULTS_BUCKET": found.inputs("aws:s3/bucket:Bucket")["bucket"],
         "TOPIC_ARN": found.one("aws:sns/topic:Topic", "notices").outputs["arn"],
     }
     assert secrets(found) == []

@@ -89,11 +89,7 @@ GRANTS: dict[str, tuple[Callable[[], list[Statement]], list[dict[str, Any]]]] = 
     ),
     "read a stream": (
         lambda: permissions.read_stream(f"{TABLE}/stream/*"),
-        [
-            granted(
-                ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"], f"{TABLE}/stream/*"
-            )
-        ],
+        [granted(["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"], f"{TABLE}/stream/*")],
     ),
     "publish": (lambda: permissions.publish("arn:aws:sns:r:1:t"), [granted("sns:Publish", "arn:aws:sns:r:1:t")]),
     "run tasks": (
@@ -120,11 +116,7 @@ GRANTS: dict[str, tuple[Callable[[], list[Statement]], list[dict[str, Any]]]] = 
     ),
     "write logs": (
         lambda: permissions.write_logs(f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/f"),
-        [
-            granted(
-                ["logs:CreateLogStream", "logs:PutLogEvents"], f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/f:*"
-            )
-        ],
+        [granted(["logs:CreateLogStream", "logs:PutLogEvents"], f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/f:*")],
     ),
     "pull an image": (
         lambda: permissions.pull_image(f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/r"),
@@ -273,6 +265,8 @@ def test_whoever_uses_a_role_waits_for_its_policy() -> None:
 
 @pytest.mark.parametrize("file", sorted((PROJECT / "components").glob("*.py")), ids=lambda file: file.name)
 def test_iam_is_written_in_no_other_file(file: Any) -> None:
-    iam = re.compile(r"""2012-10-17|["'](Effect|Statement|Principal|NotAction)["']|\b(Effect|Action|Principal)=|Statement\(""")
+    iam = re.compile(
+        r"""2012-10-17|["'](Effect|Statement|Principal|NotAction)["']|\b(Effect|Action|Principal)=|Statement\("""
+    )
     found = iam.search(file.read_text())
     assert bool(found) == (file.name == "permissions.py"), found

@@ -97,7 +97,9 @@ def test_what_the_api_is_made_of_leads_to_a_new_deployment(change: dict[str, Any
     assert rest_api(**change).inputs(DEPLOYMENT)["triggers"] != rest_api().inputs(DEPLOYMENT)["triggers"]
 
 
-@pytest.mark.parametrize("change", [{"quota": 5}, {"rate": 1.0}, {"log_retention_days": 7}], ids=lambda c: next(iter(c)))
+@pytest.mark.parametrize(
+    "change", [{"quota": 5}, {"rate": 1.0}, {"log_retention_days": 7}], ids=lambda c: next(iter(c))
+)
 def test_what_the_api_is_not_made_of_leads_to_no_new_deployment(change: dict[str, Any]) -> None:
     assert rest_api(**change).inputs(DEPLOYMENT)["triggers"] == rest_api().inputs(DEPLOYMENT)["triggers"]
 
