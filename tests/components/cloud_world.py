@@ -98,9 +98,7 @@ def works_on(action: str, arn: str) -> bool:
 
 def condition_keys(action: str) -> set[str]:
     """Keys that AWS gives with this action, besides the global ones."""
-    found = _action(action)
-    keys = {key for kind in found["resource_types"].values() for key in kind["condition_keys"]}
-    return keys
+    return {key for kind in _action(action)["resource_types"].values() for key in kind["condition_keys"]}
 
 
 def arns_in(value: Any) -> set[str]:

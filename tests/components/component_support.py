@@ -12,7 +12,7 @@ from typing import Any
 from components.alerts import Alerts
 from components.platform import Platform
 from components.queue import Queue
-from components.settings import parse_settings
+from components.settings import Settings, parse_settings
 from components.site import Site
 from components.stackfile import NAMESPACE, engine_config
 from components.storage import Bucket
@@ -22,6 +22,8 @@ from sandbox.program import Recorded, Run, record
 
 PROJECT = Path(__file__).resolve().parents[2]
 REGION = "eu-central-1"
+STACKS = ("dev", "staging", "prod")
+WORKERS = ("content_analyzer", "image_alt_generator", "meta_desc_generator")
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # how the engine writes a value that is not known yet
 SITE = Site(project="serverless-batch", stack="test", account=ACCOUNT, region=REGION, partition=PARTITION)
 
@@ -105,3 +107,26 @@ def platform(changes: Mapping[str, Any] | None = None, *, project: Path = PROJEC
     changed = {f"{NAMESPACE}:{key}": json.dumps(value) for key, value in (changes or {}).items()}
     config = engine_config(project, "dev") | changed
     return declared(lambda: Platform(parse_settings(config, "dev", project), project), preview=preview)
+
+
+def settings(stack: str) -> Settings:
+    """What the stack's file says."""
+    return parse_settings(engine_config(PROJECT, stack), stack, PROJECT)
+
+
+def variables_of(found: Declared, function: str) -> dict[str, str]:
+    """A function's environment."""
+    return found.inputs("aws:lambda/function:Function", function)["environment"]["variables"]
+
+
+def containers(found: Declared) -> dict[str, dict[str, Any]]:
+    """Worker → its container."""
+    return {
+        d.name: json.loads(d.inputs["containerDefinitions"])[0]
+        for d in found.all("aws:ecs/taskDefinition:TaskDefinition")
+    }
+
+
+def variables(container: dict[str, Any]) -> dict[str, str]:
+    """A container's environment."""
+    return {variable["name"]: variable["value"] for variable in container["environment"]}

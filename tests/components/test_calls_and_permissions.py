@@ -12,7 +12,7 @@ from pathlib import Path
 import botocore.session
 import pytest
 from botocore import xform_name
-from component_support import PROJECT
+from component_support import PROJECT, STACKS, WORKERS
 
 # Service → the prefix of its actions.
 SERVICES = {
@@ -44,7 +44,6 @@ TELL_MISSING = {"s3:ListBucket"}  # without it a missing object looks like a for
 PIPE = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "sqs:SendMessage"}
 AGENT = {"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
 AGENT |= {"ecr:GetAuthorizationToken"} | LOGS
-WORKERS = ("content_analyzer", "image_alt_generator", "meta_desc_generator")
 
 
 @cache
@@ -131,7 +130,7 @@ WORKLOADS = {
 OPTIONAL = {"secretsmanager:GetSecretValue": {"dev", "staging", "prod"}, "bedrock:InvokeModel": {"dev"}}
 
 
-@pytest.mark.parametrize("name", ["dev", "staging", "prod"])
+@pytest.mark.parametrize("name", STACKS)
 @pytest.mark.parametrize("role", WORKLOADS)
 def test_a_workload_may_do_what_its_code_does_and_nothing_more(stack, role: str, name: str) -> None:
     folders, by_aws = WORKLOADS[role]

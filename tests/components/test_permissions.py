@@ -265,8 +265,6 @@ def test_whoever_uses_a_role_waits_for_its_policy() -> None:
 
 @pytest.mark.parametrize("file", sorted((PROJECT / "components").glob("*.py")), ids=lambda file: file.name)
 def test_iam_is_written_in_no_other_file(file: Any) -> None:
-    iam = re.compile(
-        r"""2012-10-17|["'](Effect|Statement|Principal|NotAction)["']|\b(Effect|Action|Principal)=|Statement\("""
-    )
-    found = iam.search(file.read_text())
+    iam = r"""2012-10-17|["'](Effect|Statement|Principal|NotAction)["']|\b(Effect|Action|Principal)=|Statement\("""
+    found = re.search(iam, file.read_text())
     assert bool(found) == (file.name == "permissions.py"), found

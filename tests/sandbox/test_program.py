@@ -22,17 +22,17 @@ def recorded(program: Program, *, preview: bool = False) -> Run:
     return record(program, "dev", {"aws:region": "eu-central-1"}, Invented("eu-central-1"), preview=preview)
 
 
-def topic_with_its_arn_in_a_parameter() -> None:
+def topic_with_a_copy() -> None:
     topic = aws.sns.Topic("news")
-    aws.ssm.Parameter("where", type="String", value=topic.arn.apply(lambda arn: f"at {arn}"))
+    aws.sns.Topic("copy", display_name=topic.arn.apply(lambda arn: f"of {arn}"))
     pulumi.export("arn", topic.arn)
 
 
 def test_an_update_knows_every_output() -> None:
-    done = recorded(topic_with_its_arn_in_a_parameter)
-    topic, parameter = done.resources
+    done = recorded(topic_with_a_copy)
+    topic, copy = done.resources
     assert topic.outputs["arn"].startswith("arn:aws:sns:eu-central-1:123456789012:news-")
-    assert parameter.inputs["value"] == f"at {topic.outputs['arn']}"
+    assert copy.inputs["displayName"] == f"of {topic.outputs['arn']}"
     assert done.exports == {"arn": topic.outputs["arn"]}
 
 
@@ -41,11 +41,11 @@ def test_a_preview_leaves_outputs_unknown_and_does_not_apply_to_them() -> None:
 
     def program() -> None:
         topic = aws.sns.Topic("news", display_name="News")
-        aws.ssm.Parameter("where", type="String", value=topic.arn.apply(lambda arn: applied.append(arn) or arn))
+        aws.sns.Topic("copy", display_name=topic.arn.apply(lambda arn: applied.append(arn) or arn))
         topic.display_name.apply(lambda name: applied.append(str(name)))
 
-    _, parameter = recorded(program, preview=True).resources
-    assert parameter.inputs["value"] == pulumi.runtime.rpc.UNKNOWN
+    _, copy = recorded(program, preview=True).resources
+    assert copy.inputs["displayName"] == pulumi.runtime.rpc.UNKNOWN
     assert applied == ["News"]
 
 
@@ -77,7 +77,7 @@ def raises_in_apply() -> None:
 
 def raises_in_an_input() -> None:
     arn = aws.sns.Topic("news").arn.apply(lambda arn: {}[arn])
-    aws.ssm.Parameter("where", type="String", value=arn)
+    aws.sns.Topic("copy", display_name=arn)
 
 
 @pytest.mark.parametrize("program", [raises_in_apply, raises_in_an_input])
@@ -119,9 +119,9 @@ def names(resources: list[Recorded]) -> list[str]:
 def test_a_run_after_one_that_failed_sees_nothing_of_it() -> None:
     with pytest.raises(ProgramError):
         recorded(twice)
-    assert names(recorded(topic_with_its_arn_in_a_parameter).resources) == ["news", "where"]
+    assert names(recorded(topic_with_a_copy).resources) == ["news", "copy"]
 
 
 def test_invented_names_and_ids_are_the_same_in_every_run() -> None:
-    first, second = (recorded(topic_with_its_arn_in_a_parameter) for _ in range(2))
+    first, second = (recorded(topic_with_a_copy) for _ in range(2))
     assert [(r.id, r.outputs) for r in first.resources] == [(r.id, r.outputs) for r in second.resources]
