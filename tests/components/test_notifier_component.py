@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ SLACK = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:slack-AbCdEf"
 NOTION = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:notion-AbCdEf"
 
 
+@cache
 def notifier(**changes: Any) -> Declared:
     args: dict[str, Any] = {"slack_secret_arn": None, "notion_secret_arn": None, "notion_database_id": None}
     args |= {"emails": (), "log_retention_days": 7} | changes

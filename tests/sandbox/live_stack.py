@@ -40,6 +40,14 @@ def until(condition: Callable[[], Value], seconds: float = 40) -> Value:
     return value
 
 
+def alive(process: int) -> bool:
+    """Whether there is a process of this number that has not ended."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
 class Gate:
     """A named pipe at which a worker waits until the test opens it. path: of the pipe."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ from typing import Any
 
 import pulumi
 import pytest
-from live_stack import until
+from live_stack import alive, until
 from sandbox_project import REPOSITORY
 
 from sandbox.compute.functions import FunctionError, Functions
@@ -142,14 +141,6 @@ def test_a_function_that_takes_too_long_is_killed_and_replaced(add: Invoke, tmp_
         sample("hang", file=str(tmp_path / "begun"))
     assert not alive(before)
     assert sample("count")["calls"] == 1
-
-
-def alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_closing_ends_a_call_under_way_and_further_ones(functions: Functions, add: Invoke, tmp_path: Path) -> None:
