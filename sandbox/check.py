@@ -38,8 +38,9 @@ def check(project: Path, stack: str) -> int:
 
 def preview_violations(project: Path, stack: str, config: Mapping[str, str]) -> list[Violation]:
     """What the policies say before anything exists."""
+    rules = load(stack)  # before the program, which takes longer to be refused
     engine: Engine = Invented(config.get("aws:region", ""))
-    return analyze(run(project, stack, config, engine, preview=True).resources, config=load(stack))
+    return analyze(run(project, stack, config, engine, preview=True).resources, config=rules)
 
 
 def report(phases: Mapping[str, list[Violation]]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from cloud_world import arns_in, condition_keys, matches, takes_a_resource, works_on, world
-from component_support import ACCOUNT, PARTITION, REGION, STACKS, Declared, platform
+from component_support import ACCOUNT, PARTITION, REGION, STACKS, Declared, containers, platform, variables
 
 SLACK, NOTION, OPENAI = (
     f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-AbCdEf" for name in ("slack", "notion", "openai")
@@ -173,6 +173,35 @@ def test_every_queue_url_in_every_input_is_of_a_queue_of_the_stack(found: Declar
         url for resource in found.all() for url in re.findall(r"https://sqs\.[^\s\"'\\,]+", json.dumps(resource.inputs))
     }
     assert named and named <= urls
+
+
+def workloads(found: Declared) -> Iterator[tuple[str, dict[str, str]]]:
+    """ARN of a role, and the environment of the code that has it."""
+    for function in found.all("aws:lambda/function:Function"):
+        yield function.inputs["role"], function.inputs["environment"]["variables"]
+    for name, container in containers(found).items():
+        yield found.inputs("aws:ecs/taskDefinition:TaskDefinition", name)["taskRoleArn"], variables(container)
+
+
+def test_whatever_a_workload_is_told_of_it_may_use(found: Declared) -> None:
+    """The other way round than above: tables, queues, topics, secrets, buckets and the cluster of an environment."""
+    named = {"TABLE": "table/{}", "BUCKET": ":::{}", "CLUSTER": "cluster/{}", "QUEUE_URL": ":{}", "DLQ_URL": ":{}"}
+    roles = {role.outputs["arn"]: role.name for role in found.all("aws:iam/role:Role")}
+    for role, environment in workloads(found):
+        mine = [s for s in statements(found) if s.role == roles[role]]
+        reach = {r.removesuffix("/*") for s in mine for r in s.resources}
+        reach |= {s.condition["ArnEquals"]["ecs:cluster"] for s in mine if "ArnEquals" in s.condition}
+        for variable, value in environment.items():
+            ends = [form.format(value.rpartition("/")[2]) for name, form in named.items() if variable.endswith(name)]
+            ends += [value] if variable.endswith("_ARN") else []
+            for end in ends:
+                assert any(arn.endswith(end) or f"{end}/" in arn for arn in reach), f"{roles[role]}: {variable}"
+
+
+def test_the_agent_may_read_every_secret_that_it_fills_a_variable_from(found: Declared) -> None:
+    for name, container in containers(found).items():
+        readable = [r for s in statements(found) if s.role == f"{name}-execution" for r in s.resources]
+        assert {secret["valueFrom"] for secret in container["secrets"]} <= set(readable)
 
 
 def test_resource_policies_are_about_the_resource_that_they_are_on(found: Declared) -> None:

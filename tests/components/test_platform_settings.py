@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,24 @@ def test_the_platform_uses_the_account_and_the_region_that_it_finds() -> None:
     text = json.dumps([resource.inputs for resource in found.all()])
     assert REGION not in text
     assert f":us-east-1:{ACCOUNT}:" in text
+
+
+def test_names_fit_into_what_aws_takes_for_the_longest_name_of_a_stack(project: Path) -> None:
+    """A worker's own names are as long as the worker's; its length is checked with the manifest."""
+    shutil.move(project / "workers/content_analyzer", project / "workers/w")
+    (project / "Pulumi.dev.yaml").write_text(
+        "config:\n  aws:region: ap-southeast-1\n  serverless-batch:workers: {w: {}}\n"
+    )
+    config = engine_config(project, "dev")
+    found = declared(lambda: Platform(parse_settings(config, "s" * 20, project), project))
+    most = {
+        "aws:iam/role:Role": 64,
+        "aws:lambda/function:Function": 64,
+        "aws:pipes/pipe:Pipe": 64,
+        "aws:s3/bucket:Bucket": 63,
+        "aws:sqs/queue:Queue": 80,
+    }
+    for type_, limit in most.items():
+        names = [resource.inputs.get("bucket") or resource.inputs.get("name", "") for resource in found.all(type_)]
+        assert names
+        assert max(map(len, names)) <= limit, names

@@ -31,7 +31,7 @@ PUT_OFF_SECONDS = 31  # the launcher hides a message that it could not serve for
 Value = TypeVar("Value")
 
 
-def until(condition: Callable[[], Value], seconds: float = 40) -> Value:
+def until(condition: Callable[[], Value], seconds: float = 60) -> Value:
     """The condition's first value that is true."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

@@ -62,4 +62,4 @@ class Project:
     def sandbox(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`python -m sandbox …`, to its end."""
         command = [sys.executable, "-m", "sandbox", *arguments]
-        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=100)

@@ -8,7 +8,6 @@ import os
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -79,6 +78,18 @@ def test_a_folder_in_use_is_refused_to_another_cloud_and_free_afterwards(cloud: 
         pass
 
 
+def test_a_region_that_moto_does_not_know_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ProgramError, match="no region eu-central-9"):
+        Cloud("eu-central-9", REPOSITORY, tmp_path / "cloud")
+
+
+def test_a_proxy_of_this_machine_is_not_asked_for_the_cloud(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    assert cloud.client("sns").list_topics()["Topics"] == []
+
+
 def test_a_type_that_the_sandbox_does_not_know_is_recorded_and_counted(cloud: Cloud) -> None:
     for name in ("one", "two"):
         id_, outputs = cloud.create("aws:quantum/computer:Computer", name, {"qubits": 3})
@@ -104,8 +115,6 @@ def test_closing_leaves_no_threads_processes_ports_or_handlers(tmp_path: Path) -
         assert alive(process)
         gateway = cloud.compute.gateway.add_stage({"stageName": "v1", "restApi": "none"})
         ports = [urlsplit(url).port for url in (cloud.endpoint, gateway, cloud.compute.fargate._metadata.url)]
-        started = time.monotonic()
-    assert time.monotonic() - started < 5
     assert not alive(process)
     for port in ports:
         with pytest.raises(ConnectionRefusedError):

@@ -125,3 +125,12 @@ def test_a_run_after_one_that_failed_sees_nothing_of_it() -> None:
 def test_invented_names_and_ids_are_the_same_in_every_run() -> None:
     first, second = (recorded(topic_with_a_copy) for _ in range(2))
     assert [(r.id, r.outputs) for r in first.resources] == [(r.id, r.outputs) for r in second.resources]
+
+
+def test_a_type_that_nobody_knows_is_recorded_like_any_other() -> None:
+    class Computer(pulumi.CustomResource):
+        pass
+
+    [computer] = recorded(lambda: Computer("aws:quantum/computer:Computer", "one", {"qubits": 3})).resources
+    assert computer.as_json()["type"] == "aws:quantum/computer:Computer"
+    assert computer.as_json()["inputs"] == {"qubits": 3}

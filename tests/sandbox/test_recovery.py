@@ -96,7 +96,7 @@ def test_a_result_that_cannot_be_stored_leads_to_the_dead_letters_and_a_redrive_
     with without_bucket(live, live.created("aws:s3/bucket:Bucket", "results").id):
         job_id = live.submit(do="echo", text="kept")
         failed = live.end(job_id)
-        assert (failed.status, failed.attempt, failed.failures) == (Status.FAILED, 2, 1)
+        assert (failed.status, failed.attempt, failed.failures) == (Status.FAILED, 2, 2)
         assert "the result could not be stored" in (failed.reason or "") and "NoSuchBucket" in (failed.reason or "")
         assert live.client.call("GET", f"/jobs/{job_id}")["dead_lettered"] is True
         letter = live.dead_letter(job_id)
