@@ -20,7 +20,8 @@ from components.stackfile import NAMESPACE
 
 FILES = ("worker.yaml", "handler.py")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
-LONGEST_QUEUE_NAME = 80  # Source: Amazon SQS quotas
+LONGEST_ROLE_NAME = 64  # Source: IAM quotas; of all that bears a worker's name, roles have the least room
+PLATFORM_NAMES = ("notices",)  # of its own queues
 SHARED_FOLDERS = ("runtime", "engines")  # in workers/, but of all workers
 
 _IN_MANIFEST = "belongs in the worker's worker.yaml; a stack may only say vcpu, memory, timeout, concurrency, spotShare"
@@ -140,8 +141,11 @@ def _name_problem(name: str, stack: str) -> str | None:
         return "is not a worker's name: lower-case letters, digits and _, at most 41 characters"
     if name.endswith("_dlq"):
         return "ends like the dead-letter queue of another worker; choose another name"
-    if len(f"{NAMESPACE}-{stack}-{name}-dlq.fifo") > LONGEST_QUEUE_NAME:
-        return f"is too long: with the stack's name its queues exceed {LONGEST_QUEUE_NAME} characters"
+    if name in PLATFORM_NAMES:
+        return "is the name of one of the platform's own queues; choose another name"
+    room = LONGEST_ROLE_NAME - len(f"{NAMESPACE}-{stack}--execution")
+    if len(name) > room:
+        return f"is too long: with the stack's name its roles exceed {LONGEST_ROLE_NAME} characters; at most {room} fit"
     return None
 
 

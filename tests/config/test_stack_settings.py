@@ -306,19 +306,25 @@ def test_an_openai_endpoint_cannot_be_reached_without_a_way_out_of_aws(project) 
 @pytest.mark.parametrize("stack", ["Prod", "a" * 21, "1st", "pro_d"])
 def test_a_stacks_name_must_fit_into_bucket_names(project, stack: str) -> None:
     project.write(f"Pulumi.{stack}.yaml", (project.folder / "Pulumi.dev.yaml").read_bytes())
-    assert project.problems(stack) == [
-        f"stack {stack}: the stack's name {stack!r} must be 1 to 20 lower-case letters, digits and dashes"
-    ]
+    wrong = f"stack {stack}: the stack's name {stack!r} must be 1 to 20 lower-case letters, digits and dashes"
+    assert wrong in project.problems(stack)
 
 
-def test_a_workers_queues_must_fit_into_80_characters(project) -> None:
+def test_a_workers_name_may_not_be_that_of_a_queue_of_the_platform(project) -> None:
+    project.worker("notices")
+    project.stack("", workers="    notices: {}")
+    [problem] = project.problems()
+    assert "notices: is the name of one of the platform's own queues" in problem
+
+
+def test_a_workers_roles_must_fit_into_64_characters(project) -> None:
     stack, name = "s" * 20, "w" * 41
     project.worker(name)
     project.write(
         f"Pulumi.{stack}.yaml", f"config:\n  aws:region: eu-central-1\n  serverless-batch:workers: {{{name}: {{}}}}\n"
     )
     [problem] = project.problems(stack)
-    assert "is too long: with the stack's name its queues exceed 80 characters" in problem
+    assert "is too long: with the stack's name its roles exceed 64 characters; at most 16 fit" in problem
 
 
 def test_everything_wrong_in_the_stack_file_and_in_all_manifests_is_told_at_once_in_order(project) -> None:
