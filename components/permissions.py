@@ -204,9 +204,9 @@ def assumed_by(site: Site, service: str) -> list[Statement]:
             "ArnLike": {"aws:SourceArn": site.arn("ecs", "*")},
             "StringEquals": {"aws:SourceAccount": site.account},
         }
-    elif service in ("pipes", "apigateway"):
+    elif service == "pipes":
         statement["Condition"] = {"StringEquals": {"aws:SourceAccount": site.account}}
-    return [statement]  # Lambda sends no source keys when it assumes an execution role
+    return [statement]  # Lambda and API Gateway are not known to send source keys when they assume a role
 
 
 class Role(pulumi.ComponentResource):

@@ -187,7 +187,7 @@ def test_only_alarms_of_this_account_may_publish_on_the_topic_of_alarms() -> Non
     [
         ("lambda", None),
         ("pipes", {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
-        ("apigateway", {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+        ("apigateway", None),
         (
             "ecs-tasks",
             {

@@ -143,14 +143,14 @@ def test_a_function_that_takes_too_long_is_killed_and_replaced(add: Invoke, tmp_
 
 
 def test_closing_ends_a_call_under_way_and_further_ones(functions: Functions, add: Invoke, tmp_path: Path) -> None:
-    sample, raised = add(timeout=600), []
+    sample, raised = add(timeout=60), []
 
     def call() -> None:
         with pytest.raises(FunctionError) as error:
             sample("hang", file=str(tmp_path / "begun"))
         raised.append(error)
 
-    caller = threading.Thread(target=call)
+    caller = threading.Thread(target=call, daemon=True)
     caller.start()
     until((tmp_path / "begun").exists)
     functions.close()
