@@ -16,7 +16,7 @@ from sandbox.invented import Invented
 from sandbox.program import Engine, Run, run
 
 # A terminal knows its width; a log file has room.
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
+console = Console(highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 120)
 
 
 def declared(project: Path, stack: str) -> Run:
