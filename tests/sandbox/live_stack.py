@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -199,7 +200,8 @@ class Live:
             self._told.append(json.loads(message["Body"]))
             self.sqs.delete_message(QueueUrl=self._topic, ReceiptHandle=message["ReceiptHandle"])
         channels = {"slack": self.receivers.slack, "notion": self.receivers.notion, "sns": self._told}
-        return {name: sum(job_id in json.dumps(message) for message in told) for name, told in channels.items()}
+        named = re.compile(rf"{job_id}(?!-r\d)")  # a redriven job's id begins with that of the job
+        return {name: sum(bool(named.search(json.dumps(m))) for m in told) for name, told in channels.items()}
 
     def is_told_once(self, job_id: str) -> bool:
         """Whether each channel has been told exactly once, when the notifier is done with all notices."""
