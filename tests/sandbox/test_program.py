@@ -116,9 +116,15 @@ def names(resources: list[Recorded]) -> list[str]:
     return [resource.name for resource in resources]
 
 
-def test_a_run_after_one_that_failed_sees_nothing_of_it() -> None:
-    with pytest.raises(ProgramError):
-        recorded(twice)
+def fails_while_much_is_under_way() -> None:
+    for number in range(30):
+        aws.sns.Topic(f"copy-{number}", display_name=aws.sns.Topic("news").arn)
+
+
+@pytest.mark.parametrize("program", [twice, raises_in_apply, fails_while_much_is_under_way])
+def test_a_run_after_one_that_failed_sees_nothing_of_it(program: Program) -> None:
+    with pytest.raises((ProgramError, KeyError)):
+        recorded(program)
     assert names(recorded(topic_with_a_copy).resources) == ["news", "copy"]
 
 
