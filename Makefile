@@ -31,10 +31,8 @@ test: $(INSTALLED) ## the whole test suite
 	@$(RUN) -m pytest -n 2 --dist loadgroup
 
 lint: $(INSTALLED) ## ruff, pyright, import rules
-	@$(VENV)/bin/ruff check .
-	@$(VENV)/bin/ruff format --check .
-	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(VENV)/bin/pyright --pythonpath $(RUN)
-	@$(VENV)/bin/lint-imports
+	@failed=; for tool in "ruff check ." "ruff format --check ." "pyright --pythonpath $(RUN)" "lint-imports"; do \
+	  PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(VENV)/bin/$$tool || failed=1; done; test -z "$$failed"
 
 format: $(INSTALLED) ## put the code into the common format
 	@$(VENV)/bin/ruff check --fix .
@@ -49,7 +47,9 @@ clean: ## remove what was installed and what the sandbox left
 
 $(INSTALLED): $(REQUIREMENTS) constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; say make PYTHON=python3.12")'
+	@echo "Installing into $(VENV) (about 1 GB) …"
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check uv==$$(sed -n 's/^uv==//p' constraints.txt)
-	@$(VENV)/bin/uv pip install --quiet --python $(RUN) $(addprefix -r ,$(REQUIREMENTS))
+	@$(VENV)/bin/uv pip install --quiet --python $(RUN) $(addprefix -r ,$(REQUIREMENTS)) \
+	  || { echo "On this machine all workers share one environment, so these must agree: $(REQUIREMENTS)"; exit 1; }
 	@touch $@

@@ -38,7 +38,9 @@ def _operation(title: str, operation: Mapping[str, Any], shared: list[Mapping[st
     if "description" in operation:
         yield from ("", operation["description"].strip())
     seen: set[str] = set()
-    parameters = [p for p in [*operation.get("parameters", []), *shared] if not (p["name"] in seen or seen.add(p["name"]))]
+    parameters = [
+        p for p in [*operation.get("parameters", []), *shared] if not (p["name"] in seen or seen.add(p["name"]))
+    ]
     if parameters:
         yield from ("", "| parameter | in | |", "|---|---|---|")
         for parameter in parameters:

@@ -21,7 +21,9 @@ REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 STACK = re.compile(r"[a-z][a-z0-9-]{0,19}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 _URL = re.compile(r"https://[^\s/?#]+(/[^\s?#]*)?|http://(localhost|127\.0\.0\.1)(:[0-9]+)?(/[^\s?#]*)?")
-_SECRET_ARN = re.compile(r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+")
+_SECRET_ARN = re.compile(
+    r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}"
+)
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9.:-]*/[a-z0-9][a-z0-9._/-]*@sha256:[0-9a-f]{64}")
 _TAG = re.compile(r"[\w .:/=+@-]*")
 
@@ -64,7 +66,9 @@ def _matching(pattern: re.Pattern[str], wrong: str) -> Callable[[str], str]:
 
 
 endpoint = _matching(_URL, "is not the base of an https:// URL, without a query")
-secret_arn = _matching(_SECRET_ARN, "is not a secret's ARN, arn:aws:secretsmanager:<region>:<account>:secret:<name>")
+secret_arn = _matching(
+    _SECRET_ARN, "is not a secret's ARN, arn:aws:secretsmanager:<region>:<account>:secret:<name>-<six characters>"
+)
 _vpc_id = _matching(re.compile("vpc-[0-9a-f]{8,17}"), "is not an id such as 'vpc-0a1b2c3d'")
 _subnet_id = _matching(re.compile("subnet-[0-9a-f]{8,17}"), "is not an id such as 'subnet-0a1b2c3d'")
 _email = _matching(_EMAIL, "is not an e-mail address")

@@ -231,7 +231,6 @@ class JobApi(pulumi.ComponentResource):
                 environment={
                     "JOBS_TABLE": jobs.table_name,
                     "UPLOADS_BUCKET": uploads.bucket_name,
-                    "RESULTS_BUCKET": results.bucket_name,
                     "CLUSTER": cluster.cluster_name,
                     "JOB_TTL_DAYS": str(self._args.job_ttl_days),
                 },

@@ -111,7 +111,6 @@ class Notifier(pulumi.ComponentResource):
         environment = {
             "NOTICES_TABLE": idempotency.table_name,
             "NOTICES_QUEUE_URL": queue.url,
-            "RESULTS_BUCKET": results.bucket_name,
             "TOPIC_ARN": topic_arn,
             "SLACK_SECRET_ARN": args.slack_secret_arn,
             "NOTION_SECRET_ARN": args.notion_secret_arn,

@@ -152,9 +152,8 @@ def protect_tasks(site: Site, cluster: str) -> list[Statement]:
 
 def scale_services(site: Site, cluster: str, services: Sequence[str]) -> list[Statement]:
     """See these services of one cluster, and change how many tasks they have and on which capacity."""
-    on_cluster = {"ArnEquals": {"ecs:cluster": site.arn("ecs", f"cluster/{cluster}")}}
     arns = [site.arn("ecs", f"service/{cluster}/{service}") for service in services]
-    return [allow(["ecs:DescribeServices", "ecs:UpdateService"], arns, on_cluster)]
+    return [allow(["ecs:DescribeServices", "ecs:UpdateService"], arns)]
 
 
 def _tasks(site: Site, cluster: str, *actions: str) -> list[Statement]:
@@ -239,9 +238,9 @@ def assumed_by(site: Site, service: str) -> list[Statement]:
             "ArnLike": {"aws:SourceArn": site.arn("ecs", "*")},
             "StringEquals": {"aws:SourceAccount": site.account},
         }
-    elif service in ("pipes", "apigateway", "scheduler"):
+    elif service in ("pipes", "scheduler"):
         statement["Condition"] = {"StringEquals": {"aws:SourceAccount": site.account}}
-    return [statement]  # Lambda sends no source keys when it assumes an execution role
+    return [statement]  # Lambda and API Gateway are not known to send source keys when they assume a role
 
 
 class Role(pulumi.ComponentResource):

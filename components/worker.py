@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -133,8 +134,31 @@ def _read_folder(name: str, stack: str, source: Source, root: Path) -> tuple[Man
     problems = [Problem(file=f"workers/{name}", wrong=f"has no {file}") for file in missing]
     if "worker.yaml" in missing:
         return None, problems
+    if not missing:
+        problems += _handler_problems(root / name / "handler.py", f"workers/{name}/handler.py")
     manifest, found = read_manifest(root / name / "worker.yaml", f"workers/{name}/worker.yaml")
     return manifest, problems + found
+
+
+def _handler_problems(path: Path, file: str) -> list[Problem]:
+    """Whether the handler can be read, and has its function. It is not run."""
+    try:
+        module = ast.parse(path.read_bytes())
+    except SyntaxError as error:
+        return [Problem(file=file, line=error.lineno, wrong=f"is not Python: {error.msg}")]
+    except ValueError as error:
+        return [Problem(file=file, wrong=f"is not Python: {error}")]
+    names = {node.name for node in ast.walk(module) if isinstance(node, ast.FunctionDef)}
+    names |= {
+        alias.asname or alias.name
+        for node in ast.walk(module)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    names |= {node.id for node in ast.walk(module) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    if "handle" not in names:
+        return [Problem(file=file, wrong="has no function handle(input, context)")]
+    return []
 
 
 def _name_problem(name: str, stack: str) -> str | None:
@@ -144,8 +168,9 @@ def _name_problem(name: str, stack: str) -> str | None:
         return "ends like the dead-letter queue of another worker; choose another name"
     if name in PLATFORM_NAMES:
         return "is a name that the platform uses itself; choose another"
-    if len(f"{NAMESPACE}-{stack}-{name}-execution") > LONGEST_ROLE_NAME:
-        return f"is too long: with the stack's name its roles exceed {LONGEST_ROLE_NAME} characters"
+    room = LONGEST_ROLE_NAME - len(f"{NAMESPACE}-{stack}--execution")
+    if len(name) > room:
+        return f"is too long: with the stack's name its roles exceed {LONGEST_ROLE_NAME} characters; at most {room} fit"
     return None
 
 

@@ -11,11 +11,11 @@ MINIMUM_SECONDS = 60  # Fargate bills at least one minute a task
 
 
 def fargate_usd(*, vcpu: float, memory_gb: float, seconds: float, architecture: str, spot: bool) -> float:
-    """List price in US dollars of one task.
+    """List price in US dollars of one task, to a hundred-millionth.
 
     seconds: from image pull to stop; billed by the second, one minute at the least.
     architecture: "x86_64" or "arm64".
     """
     vcpu_hour, gb_hour = ON_DEMAND[architecture]
     hourly = vcpu * vcpu_hour + memory_gb * gb_hour
-    return hourly * max(seconds, MINIMUM_SECONDS) / 3600 * (1 - SPOT_DISCOUNT if spot else 1)
+    return round(hourly * max(seconds, MINIMUM_SECONDS) / 3600 * (1 - SPOT_DISCOUNT if spot else 1), 8)

@@ -128,7 +128,8 @@ class JobStore:
         dead_lettered: bool = False,
     ) -> Job:
         """QUEUED | RUNNING → FAILED, for good. dead_lettered: whether the message went to the dead-letter queue."""
-        changes = {"reason": reason, "dead_lettered": dead_lettered}
+        ended_badly = job.status is Status.RUNNING  # a job that no task took has had no attempt
+        changes = {"reason": reason, "dead_lettered": dead_lettered, "failures": job.failures + ended_badly}
         return self._change(job, Status.FAILED, changes | {"cost_usd": cost_usd, "peak_memory_mb": peak_memory_mb})
 
     def cancel(self, job_id: str) -> Job:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -82,10 +81,6 @@ class Stack:
 
     resources: Sequence[Resource]
     _memo: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False)
-
-    @cached_property
-    def by_urn(self) -> Mapping[str, Resource]:
-        return {resource.urn: resource for resource in self.resources}
 
     def of_type(self, *types: str) -> list[Resource]:
         return [resource for resource in self.resources if resource.type in types]

@@ -16,7 +16,7 @@ from sandbox.invented import Invented
 from sandbox.program import Engine, Run, run
 
 # A terminal knows its width; a log file has room.
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
+console = Console(highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 120)
 
 
 def declared(project: Path, stack: str) -> Run:
@@ -38,8 +38,9 @@ def check(project: Path, stack: str) -> int:
 
 def preview_violations(project: Path, stack: str, config: Mapping[str, str]) -> list[Violation]:
     """What the policies say before anything exists."""
+    rules = load(stack)  # before the program, which takes longer to be refused
     engine: Engine = Invented(config.get("aws:region", ""))
-    return analyze(run(project, stack, config, engine, preview=True).resources, config=load(stack))
+    return analyze(run(project, stack, config, engine, preview=True).resources, config=rules)
 
 
 def report(phases: Mapping[str, list[Violation]]) -> bool:

@@ -14,8 +14,9 @@ import boto3
 from botocore.config import Config
 
 from sandbox.atomic import make_atomic
-from sandbox.invented import Invented
+from sandbox.invented import ACCOUNT, Invented
 from sandbox.lock import lock
+from sandbox.program import ProgramError
 
 if TYPE_CHECKING:
     from sandbox.compute import Compute
@@ -45,14 +46,17 @@ class Cloud:
     """
 
     def __init__(self, region: str, project: Path, folder: Path):
-        """Raises ProgramError if another cloud uses the folder."""
+        """Raises ProgramError if another cloud uses the folder, or moto does not know the region."""
         # Imported here: `check` needs no cloud, and should not wait for moto's import.
+        from moto.ecs.models import ecs_backends
         from moto.moto_api._internal.models import moto_api_backend
         from moto.server import ThreadedMotoServer
 
         from sandbox import resources
         from sandbox.compute import Compute
 
+        if region not in ecs_backends[ACCOUNT]:
+            raise ProgramError(f"The sandbox knows no region {region}.")
         resources.load()
         self._lock_file = lock(folder)
         shutil.rmtree(folder, ignore_errors=True)
@@ -86,7 +90,8 @@ class Cloud:
                     region_name=self.region,
                     aws_access_key_id="sandbox",
                     aws_secret_access_key="sandbox",
-                    config=Config(max_pool_connections=50, retries={"mode": "standard"}),
+                    # Whatever way out this machine has, the cloud is on it.
+                    config=Config(max_pool_connections=50, retries={"mode": "standard"}, proxies={}),
                 )
             return self._clients[service]
 
@@ -121,8 +126,6 @@ class Cloud:
         for client in self._clients.values():
             client.close()
         self._server.stop()
-        if self._server._server:
-            self._server._server.server_close()  # stop() leaves the port open
         logging.getLogger().removeHandler(self._log)
         self._log.close()
         self._lock_file.close()

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import resource
 import time
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from typing import Any
 
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from components.stackfile import engine_config
 from sandbox.check import console, report
-from sandbox.client import Client
+from sandbox.client import CallFailed, Client
 from sandbox.deployment import Deployment, Refused, fresh_cloud
 from sandbox.receivers import Receivers, local_channels
 from sandbox.serve import tell_what_only_exists_on_aws
@@ -23,6 +24,7 @@ from sandbox.serve import tell_what_only_exists_on_aws
 ENDED = {"SUCCEEDED", "FAILED", "CANCELLED"}
 PATIENCE_SECONDS = 300
 POLL_SECONDS = 0.5
+SHOWN = 160  # characters of one field of a result
 COLOURS = {"QUEUED": "yellow", "RUNNING": "cyan", "SUCCEEDED": "green", "FAILED": "red", "CANCELLED": "red"}
 
 
@@ -37,15 +39,15 @@ def demo(project: Path, stack: str) -> int:
         except Refused as refusal:
             report(refusal.violations)
             return 1
-        console.print(f"{len(deployment.run.resources)} resources; API at {deployment.url}")
+        on_aws = sum(resource.type.startswith("aws") for resource in deployment.run.resources)
+        console.print(f"{on_aws} AWS resources; API at {deployment.url}")
         tell_what_only_exists_on_aws(cloud.declared_only)
         console.rule("2 · Policies")
         passed = report(deployment.violations)
         console.rule("3 · Jobs through the API")
         client = Client(deployment.url, deployment.key)
-        submitted = _submit(client, project / "samples")
+        submitted, refused = _submit(client, project / "samples")
         jobs = _watch(client, submitted)
-        succeeded = [job for job in jobs.values() if job["status"] == "SUCCEEDED"]
         console.rule("4 · Results")
         for job_id, file in submitted.items():
             _show(client, jobs[job_id], file)
@@ -53,19 +55,37 @@ def demo(project: Path, stack: str) -> int:
         _show_notices(receivers, jobs)
     console.rule("6 · Summary")
     _summary(jobs, time.monotonic() - started)
-    good = passed and bool(jobs) and len(succeeded) == len(jobs)
+    failed = [f"{submitted[id_].name}: {job.get('reason', job['status'])}" for id_, job in jobs.items() if _bad(job)]
+    for line in [*failed, *refused]:
+        console.print(f"[red]✗[/] {escape(line)}")
+    good = passed and bool(jobs) and not failed and not refused
     console.print("[green bold]Everything succeeded.[/]" if good else "[red bold]Not everything succeeded.[/]")
     return 0 if good else 1
 
 
-def _submit(client: Client, samples: Path) -> dict[str, Path]:
-    """One job for each file in `samples/<worker>/`, for the workers that the API has: job id → file."""
+def _bad(job: Mapping[str, Any]) -> bool:
+    return job["status"] != "SUCCEEDED"
+
+
+def _submit(client: Client, samples: Path) -> tuple[dict[str, Path], list[str]]:
+    """One job for each file in `samples/<worker>/`: job id → file, and what the API would not take, in words."""
     submitted: dict[str, Path] = {}
-    for worker in client.call("GET", "/workers")["workers"]:
-        for file in sorted((samples / worker["name"]).glob("*")):
-            job = client.call("POST", "/jobs", {"worker": worker["name"], "input": client.upload(file)})
-            submitted[job["job_id"]] = file
-    return submitted
+    refused: list[str] = []
+    workers = {worker["name"]: worker for worker in client.call("GET", "/workers")["workers"]}
+    for folder in sorted(samples.iterdir()):
+        if folder.name not in workers:
+            console.print(f"samples/{folder.name}: no worker of this stack has that name; left out", markup=False)
+            continue
+        for file in sorted(folder.glob("*")):
+            try:
+                place = client.upload(file)
+                known = workers[folder.name]["input"].get("properties", {})
+                given = {name: value for name, value in place.items() if name in known}
+                job = client.call("POST", "/jobs", {"worker": folder.name, "input": given})
+                submitted[job["job_id"]] = file
+            except CallFailed as refusal:
+                refused.append(f"{folder.name} · {file.name}: {refusal}")
+    return submitted, refused
 
 
 def _watch(client: Client, submitted: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
@@ -90,7 +110,7 @@ def _watch(client: Client, submitted: Mapping[str, Path]) -> dict[str, dict[str,
 
 
 def _table(jobs: Mapping[str, Mapping[str, Any]], submitted: Mapping[str, Path]) -> Table:
-    table = Table("Worker", "File", "Status", "Seconds", "Engine", "Cost", box=None, pad_edge=False)
+    table = Table("Worker", "File", "Status", "Seconds", "Cost", box=None, pad_edge=False)
     for job_id, job in jobs.items():
         seconds, cost = job.get("duration_seconds"), job.get("cost_usd")
         table.add_row(
@@ -98,20 +118,21 @@ def _table(jobs: Mapping[str, Mapping[str, Any]], submitted: Mapping[str, Path])
             submitted[job_id].name,
             f"[{COLOURS[job['status']]}]{job['status']}[/]",
             f"{seconds:.1f}" if seconds is not None else "",
-            job.get("engine", ""),
             f"${cost:.6f}" if cost is not None else "",
         )
     return table
 
 
 def _show(client: Client, job: Mapping[str, Any], file: Path) -> None:
+    """The result's fields, each on one line; long ones in part."""
     console.print(f"[bold]{job['worker']}[/] · {file.name}")
-    if job["status"] != "SUCCEEDED":
+    if _bad(job):
         console.print(f"  {job['status']}: {job.get('reason', 'no reason given')}", markup=False)
         return
     for name, value in client.result(job).items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        console.print(f"  {name}: {text if len(text) <= 200 else text[:200] + '…'}", markup=False)
+        text = " ".join(text.split())
+        console.print(f"  {name}: {text if len(text) <= SHOWN else text[:SHOWN] + '…'}", markup=False)
 
 
 def _show_notices(receivers: Receivers, jobs: Mapping[str, Any]) -> None:
@@ -127,12 +148,20 @@ def _show_notices(receivers: Receivers, jobs: Mapping[str, Any]) -> None:
             "  Slack, the first: " + block.replace("\n", " · ") + "".join(f" [{b}]" for b in buttons), markup=False
         )
     if receivers.notion:
-        console.print("  Notion, the first: " + json.dumps(receivers.notion[0]["properties"]), markup=False)
+        fields = {name: next(iter(value.values())) for name, value in receivers.notion[0]["properties"].items()}
+        console.print(f"  Notion, the first: {', '.join(f'{n} {_plain(v)}' for n, v in fields.items())}", markup=False)
+
+
+def _plain(value: Any) -> Any:
+    """The text inside a value of Notion's."""
+    while isinstance(value, list | dict):
+        value = value[0] if isinstance(value, list) else next(iter(value.values()))
+    return value
 
 
 def _summary(jobs: Mapping[str, Mapping[str, Any]], seconds: float) -> None:
     cost = sum(job.get("cost_usd") or 0 for job in jobs.values())
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    own = getrusage(RUSAGE_SELF).ru_maxrss / 1024
     largest = max((job.get("peak_memory_mb", 0) for job in jobs.values()), default=0)
     good = sum(job["status"] == "SUCCEEDED" for job in jobs.values())
     console.print(f"{good} of {len(jobs)} jobs succeeded, in {seconds:.1f} s from start to end.")

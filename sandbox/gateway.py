@@ -16,9 +16,9 @@ import jsonschema
 from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
-from werkzeug.serving import make_server
 
 from sandbox.compute.functions import FunctionError, Functions
+from sandbox.http_server import HttpServer
 
 MAX_BODY = 10 * 1024 * 1024
 PERIOD_SECONDS = {"DAY": 86_400, "WEEK": 7 * 86_400, "MONTH": 30 * 86_400}
@@ -125,15 +125,14 @@ class Gateway:
         self._keys: dict[str, str] = {}
         self._plans: dict[str, Plan] = {}
         self._lock = threading.Lock()
-        self._server = make_server("127.0.0.1", 0, Request.application(self._answer), threaded=True)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._server = HttpServer(self._answer)
 
     def add_api(self, id_: str, inputs: dict[str, Any]) -> None:
         self._apis[id_] = Api(inputs)
 
     def add_stage(self, inputs: dict[str, Any]) -> str:
         self._stages[inputs["stageName"]] = inputs
-        return f"http://127.0.0.1:{self._server.server_port}/{inputs['stageName']}"
+        return f"{self._server.url}/{inputs['stageName']}"
 
     def add_key(self, id_: str, value: str) -> None:
         self._keys[id_] = value
@@ -152,8 +151,7 @@ class Gateway:
         self._plans[plan_id].keys.add(key_id)
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
 
     def _answer(self, request: Request) -> Response:
         started = time.monotonic()

@@ -22,5 +22,4 @@ class HttpServer:
 
     def close(self) -> None:
         self._server.shutdown()
-        self._server.server_close()
         self._thread.join()

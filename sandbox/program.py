@@ -180,9 +180,16 @@ def record(
     except pulumi.RunError as error:
         raise ProgramError(str(error)) from error
     finally:
-        asyncio.set_event_loop(None)
-        loop.close()
+        _end(loop)
     return Run([r for r in monitor.recorded if r.type != STACK_TYPE], monitor.exports)
+
+
+def _end(loop: asyncio.AbstractEventLoop) -> None:
+    """Leave nothing of a run to the next one: of one that failed, the SDK keeps what was still under way."""
+    asyncio.set_event_loop(None)
+    loop.close()
+    settings.SETTINGS.rpc_manager.clear()
+    settings.SETTINGS.outputs.clear()
 
 
 def _whole_numbers(value: Any) -> Any:

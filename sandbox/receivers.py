@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from typing import Any
 
 from werkzeug import Request, Response
-from werkzeug.serving import make_server
 
 from sandbox.cloud import Cloud
+from sandbox.http_server import HttpServer
 from sandbox.program import PROJECT
 
 
@@ -19,16 +18,11 @@ class Receivers:
     def __init__(self) -> None:
         self.slack: list[dict[str, Any]] = []
         self.notion: list[dict[str, Any]] = []
-        self._server = make_server("127.0.0.1", 0, Request.application(self._receive), threaded=True)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        self._server = HttpServer(self._receive)
+        self.url = self._server.url
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
 
     def _receive(self, request: Request) -> Response:
         message = request.get_json(silent=True)

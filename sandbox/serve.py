@@ -16,6 +16,7 @@ from sandbox.deployment import Deployment, Refused, fresh_cloud
 def serve(project: Path, stack: str) -> int:
     """Deploy, say how to call it, wait for Ctrl-C."""
     config = engine_config(project, stack)
+    console.print(f"Deploying stack {stack} …")
     with fresh_cloud(project, stack, config) as cloud:
         try:
             deployment = Deployment(project, stack, config, cloud)
@@ -29,17 +30,21 @@ def serve(project: Path, stack: str) -> int:
         tell_what_only_exists_on_aws(cloud.declared_only)
         console.print(f"\n[bold]API[/] {deployment.url}\n[bold]Key[/] {deployment.key}\n")
         console.print("In another terminal:\n", style="bold")
-        console.print(f"  export API={deployment.url} KEY={deployment.key}")
+        console.print(f"  export API={deployment.url}\n  export KEY={deployment.key}")
         console.print('  curl -s -H "x-api-key: $KEY" $API/workers')
-        console.print(f"\nLogs are in {cloud.folder.relative_to(project)}/logs. Ctrl-C stops everything.")
+        console.print(
+            f"\nLogs are in {cloud.folder.relative_to(project)}/logs. A changed worker or stack needs a restart."
+        )
         console.print("See python -m sandbox status, and python -m sandbox chaos --help for faults.")
+        console.print("Ctrl-C stops everything.")
         with closing(Control(cloud)):
             stop.wait()
+        console.print("Stopping …")
     return 0
 
 
 def tell_what_only_exists_on_aws(declared_only: dict[str, int]) -> None:
     """The types that are registered but do nothing in the sandbox."""
     if declared_only:
-        listed = ", ".join(f"{type_.split(':')[-1]} × {n}" for type_, n in sorted(declared_only.items()))
-        console.print(f"Declared, without effect on this machine: {listed}", style="dim")
+        listed = ", ".join(sorted({type_.split(":")[-1] for type_ in declared_only}))
+        console.print(f"Declared, without effect on this machine: {listed}.", style="dim")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
@@ -88,7 +89,9 @@ def _explain(error: JsonSchemaValueException, value: Any, at: Path) -> Iterator[
     for field in missing:
         yield FieldError(pointer=pointer((*path, field)), detail="is required")
     for field in unknown:
-        yield FieldError(pointer=pointer((*path, field)), detail="is not a known field")
+        near = difflib.get_close_matches(field, error.definition.get("properties", ()), n=1)
+        detail = "is not a known field" + (f"; nearest: {near[0]}" if near else "")
+        yield FieldError(pointer=pointer((*path, field)), detail=detail)
     if not missing and not unknown:
         yield FieldError(pointer=pointer(path), detail=error.message.removeprefix(name).strip())
 
@@ -100,7 +103,9 @@ def _missing(error: JsonSchemaValueException) -> list[str]:
 
 
 def _unknown(error: JsonSchemaValueException) -> list[str]:
-    if error.rule != "additionalProperties" or not isinstance(error.value, dict):
+    """Fields that the schema has no place for; told with a missing one, too, which may be the same one misspelt."""
+    closed = error.definition.get("additionalProperties") is False if isinstance(error.definition, dict) else False
+    if error.rule not in ("additionalProperties", "required") or not closed or not isinstance(error.value, dict):
         return []
     patterns = error.definition.get("patternProperties", ())
     return [

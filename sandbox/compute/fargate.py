@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sandbox.compute.agent import Agent
+from sandbox.compute.memory import wait_within
 
 if TYPE_CHECKING:
     from sandbox.cloud import Cloud
@@ -81,7 +82,7 @@ class Fargate:
         return task
 
     def _stop_task(self, cluster_str: str, task_str: str, reason: str) -> Any:
-        running = next((t for arn, t in self._tasks.items() if arn.endswith(task_str.rsplit("/", 1)[-1])), None)
+        running = next((t for arn, t in list(self._tasks.items()) if arn.endswith(task_str.rsplit("/", 1)[-1])), None)
         if running is None:
             return self._forget(cluster_str, task_str, reason)
         running.stop(reason or "Task stopped by user")
@@ -89,7 +90,7 @@ class Fargate:
 
     def running(self) -> list[Task]:
         """Tasks that have not stopped."""
-        return [task for task in self._tasks.values() if task.model.last_status != "STOPPED"]
+        return [task for task in list(self._tasks.values()) if task.model.last_status != "STOPPED"]
 
     def reclaim(self, task: Task) -> None:
         """What a Spot interruption does: SIGTERM, and SIGKILL once stopTimeout is over."""
@@ -188,7 +189,7 @@ class Task:
                 )  # fmt: skip
                 self.model.last_status, self.ran = "RUNNING", True
             self._changed()
-            code = self._process.wait()
+            code = wait_within(self._process, self.container["memory"])
             with self._lock:
                 self._signal(signal.SIGKILL)  # a container's end takes all its processes with it
                 self._process = None  # its number may be another's soon

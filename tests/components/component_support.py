@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import fnmatch
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from components.alerts import Alerts
+from components.platform import Platform
 from components.queue import Queue
+from components.settings import Settings, parse_settings
 from components.site import Site
+from components.stackfile import NAMESPACE, engine_config
 from components.storage import Bucket
 from components.tables import IdempotencyTable, JobsTable
 from sandbox.invented import ACCOUNT, PARTITION, Invented
@@ -19,6 +22,8 @@ from sandbox.program import Recorded, Run, record
 
 PROJECT = Path(__file__).resolve().parents[2]
 REGION = "eu-central-1"
+STACKS = ("dev", "staging", "prod")
+WORKERS = ("content_analyzer", "image_alt_generator", "meta_desc_generator")
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # how the engine writes a value that is not known yet
 SITE = Site(project="serverless-batch", stack="test", account=ACCOUNT, region=REGION, partition=PARTITION)
 
@@ -95,3 +100,33 @@ def packed(function: Recorded) -> dict[str, str]:
     """A function's archive: name in it → the project's file that it is, or `text:` and the generated text."""
     assets = function.inputs["code"]["assets"]
     return {name: asset["path"] if "path" in asset else f"text:{asset['text']}" for name, asset in assets.items()}
+
+
+def platform(changes: Mapping[str, Any] | None = None, *, project: Path = PROJECT, preview: bool = False) -> Declared:
+    """The whole platform of the stack dev of `project`, with other values of its settings, by key."""
+    changed = {f"{NAMESPACE}:{key}": json.dumps(value) for key, value in (changes or {}).items()}
+    config = engine_config(project, "dev") | changed
+    return declared(lambda: Platform(parse_settings(config, "dev", project), project), preview=preview)
+
+
+def settings(stack: str) -> Settings:
+    """What the stack's file says."""
+    return parse_settings(engine_config(PROJECT, stack), stack, PROJECT)
+
+
+def variables_of(found: Declared, function: str) -> dict[str, str]:
+    """A function's environment."""
+    return found.inputs("aws:lambda/function:Function", function)["environment"]["variables"]
+
+
+def containers(found: Declared) -> dict[str, dict[str, Any]]:
+    """Worker → its container."""
+    return {
+        d.name: json.loads(d.inputs["containerDefinitions"])[0]
+        for d in found.all("aws:ecs/taskDefinition:TaskDefinition")
+    }
+
+
+def variables(container: dict[str, Any]) -> dict[str, str]:
+    """A container's environment."""
+    return {variable["name"]: variable["value"] for variable in container["environment"]}

@@ -1,9 +1,11 @@
-"""The three stacks, declared once for all tests that only look at them."""
+"""The three stacks, declared once for all tests that only look at them; and a copy of the project to change."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import pytest
 from component_support import PROJECT, REGION, Declared
@@ -24,3 +26,13 @@ def stack() -> StackReader:
         return Declared(run(PROJECT, name, engine_config(PROJECT, name), Invented(REGION), preview=preview))
 
     return declared
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """What a program reads of the project, to be changed at will."""
+    for folder in ("jobs", "workers", "functions"):
+        shutil.copytree(PROJECT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("Pulumi.yaml", "Pulumi.dev.yaml"):
+        shutil.copy(PROJECT / file, tmp_path)
+    return tmp_path

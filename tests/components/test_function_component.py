@@ -56,7 +56,7 @@ def test_no_path_of_this_machine_is_in_the_inputs(project: Path) -> None:
 
 def test_third_party_code_is_the_public_powertools_layer_of_the_version_that_the_tests_run_with(project: Path) -> None:
     pinned = (PROJECT / "requirements.txt").read_text().split("aws-lambda-powertools[all]==")[1].split()[0]
-    assert POWERTOOLS == f"/aws/service/powertools/python/arm64/python3.13/{pinned}"
+    assert f"/aws/service/powertools/python/arm64/python3.13/{pinned}" == POWERTOOLS
     inputs = function(project).inputs(LAMBDA)
     [layer] = inputs["layers"]
     assert layer.startswith(f"arn:aws:lambda:{REGION}:017000801446:layer:AWSLambdaPowertoolsPythonV3-python313-arm64:")

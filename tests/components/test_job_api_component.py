@@ -186,7 +186,6 @@ def test_the_handler_keeps_a_jobs_record_as_long_as_the_stack_says(found: Declar
         "POWERTOOLS_METRICS_NAMESPACE": "serverless-batch",
         "JOBS_TABLE": found.inputs("aws:dynamodb/table:Table")["name"],
         "UPLOADS_BUCKET": found.inputs("aws:s3/bucket:Bucket", "uploads")["bucket"],
-        "RESULTS_BUCKET": found.inputs("aws:s3/bucket:Bucket", "results")["bucket"],
         "CLUSTER": found.inputs("aws:ecs/cluster:Cluster")["name"],
         "JOB_TTL_DAYS": "14",
     }

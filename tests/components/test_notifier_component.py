@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ SLACK = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:slack-AbCdEf"
 NOTION = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:notion-AbCdEf"
 
 
+@cache
 def notifier(**changes: Any) -> Declared:
     args: dict[str, Any] = {"slack_secret_arn": None, "notion_secret_arn": None, "notion_database_id": None}
     args |= {"emails": (), "log_retention_days": 7} | changes
@@ -108,7 +110,6 @@ def test_by_default_notices_go_to_the_topic_only() -> None:
         "POWERTOOLS_METRICS_NAMESPACE": "serverless-batch",
         "NOTICES_TABLE": found.inputs("aws:dynamodb/table:Table", "idempotency")["name"],
         "NOTICES_QUEUE_URL": found.one(QUEUE, "notices").outputs["url"],
-        "RESULTS_BUCKET": found.inputs("aws:s3/bucket:Bucket")["bucket"],
         "TOPIC_ARN": found.one("aws:sns/topic:Topic", "notices").outputs["arn"],
     }
     assert secrets(found) == []

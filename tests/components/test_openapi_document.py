@@ -19,7 +19,7 @@ SERVED = openapi.served(DESCRIPTION, INPUTS)
 def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Operation id → operation."""
     for path in document["paths"].values():
-        for method in openapi.METHODS & path.keys():
+        for method in sorted(openapi.METHODS & path.keys()):
             yield path[method]["operationId"], path[method]
 
 

@@ -100,11 +100,7 @@ GRANTS: dict[str, tuple[Callable[[], list[Statement]], list[dict[str, Any]]]] = 
     ),
     "read a stream": (
         lambda: permissions.read_stream(f"{TABLE}/stream/*"),
-        [
-            granted(
-                ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"], f"{TABLE}/stream/*"
-            )
-        ],
+        [granted(["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"], f"{TABLE}/stream/*")],
     ),
     "publish": (lambda: permissions.publish("arn:aws:sns:r:1:t"), [granted("sns:Publish", "arn:aws:sns:r:1:t")]),
     "invoke a function": (
@@ -150,17 +146,12 @@ GRANTS: dict[str, tuple[Callable[[], list[Statement]], list[dict[str, Any]]]] = 
                 ["ecs:DescribeServices", "ecs:UpdateService"],
                 f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/c/s1",
                 f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/c/s2",
-                Condition=ON_CLUSTER,
             )
         ],
     ),
     "write logs": (
         lambda: permissions.write_logs(f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/f"),
-        [
-            granted(
-                ["logs:CreateLogStream", "logs:PutLogEvents"], f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/f:*"
-            )
-        ],
+        [granted(["logs:CreateLogStream", "logs:PutLogEvents"], f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/f:*")],
     ),
     "pull an image": (
         lambda: permissions.pull_image(f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/r"),
@@ -243,7 +234,7 @@ def test_eventbridge_may_send_dead_letters_of_its_rules_only() -> None:
         ("lambda", None),
         ("pipes", {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
         ("scheduler", {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
-        ("apigateway", {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+        ("apigateway", None),
         (
             "ecs-tasks",
             {
@@ -321,6 +312,6 @@ def test_whoever_uses_a_role_waits_for_its_policy() -> None:
 
 @pytest.mark.parametrize("file", sorted((PROJECT / "components").glob("*.py")), ids=lambda file: file.name)
 def test_iam_is_written_in_no_other_file(file: Any) -> None:
-    iam = re.compile(r"""2012-10-17|["'](Effect|Statement|Principal|NotAction)["']|\b(Effect|Action|Principal)=|Statement\(""")
-    found = iam.search(file.read_text())
+    iam = r"""2012-10-17|["'](Effect|Statement|Principal|NotAction)["']|\b(Effect|Action|Principal)=|Statement\("""
+    found = re.search(iam, file.read_text())
     assert bool(found) == (file.name == "permissions.py"), found

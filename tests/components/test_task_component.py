@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from component_support import ACCOUNT, REGION, SITE, UNKNOWN, Declared, declared
 
 from components.permissions import send_messages
@@ -113,7 +112,9 @@ def test_the_agent_and_the_worker_have_roles_of_their_own_and_neither_may_do_the
         (["ecr:GetAuthorizationToken"], ["*"]),
         (["secretsmanager:GetSecretValue"], [SECRET]),
     ]
-    assert [(s["Action"], s["Resource"]) for s in found.statements("word_count-task")] == [(["sqs:SendMessage"], [QUEUE])]
+    assert [(s["Action"], s["Resource"]) for s in found.statements("word_count-task")] == [
+        (["sqs:SendMessage"], [QUEUE])
+    ]
 
 
 def test_a_secret_that_fills_two_variables_is_granted_once() -> None:

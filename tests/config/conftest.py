@@ -46,7 +46,7 @@ class Project:
 
     def worker(self, name: str, manifest: str | bytes = MANIFEST) -> None:
         self.write(f"workers/{name}/worker.yaml", manifest)
-        self.write(f"workers/{name}/handler.py", "")
+        self.write(f"workers/{name}/handler.py", "def handle(input, context):\n    return {}\n")
 
     def stack(self, text: str, *, workers: str = "    image_alt_generator: {}") -> None:
         """Write a dev stack with the sections `text`; without any it is right."""

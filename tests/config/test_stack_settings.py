@@ -317,7 +317,7 @@ def test_a_workers_roles_must_fit_into_64_characters(project) -> None:
         f"Pulumi.{stack}.yaml", f"config:\n  aws:region: eu-central-1\n  serverless-batch:workers: {{{name}: {{}}}}\n"
     )
     [problem] = project.problems(stack)
-    assert "is too long: with the stack's name its roles exceed 64 characters" in problem
+    assert "is too long: with the stack's name its roles exceed 64 characters; at most 16 fit" in problem
 
 
 def test_everything_wrong_in_the_stack_file_and_in_all_manifests_is_told_at_once_in_order(project) -> None:
@@ -359,3 +359,25 @@ def test_a_value_that_is_not_the_files_is_told_without_a_line(project) -> None:
     config = engine_config(project.folder, "dev") | {"serverless-batch:spot": '{"share":101}'}
     with pytest.raises(ConfigurationError, match=r"stack dev: serverless-batch:spot\.share: must be at most 100"):
         parse_settings(config, "dev", project.folder)
+
+
+@pytest.mark.parametrize(
+    ("handler", "expected"),
+    [
+        ("def handel(input, context): ...\n", ": has no function handle(input, context)"),
+        ("def handle(input, context):\n    return (\n", ":2: is not Python: '(' was never closed"),
+        ("", ": has no function handle(input, context)"),
+    ],
+)
+def test_a_handler_that_cannot_be_called_is_told_before_anything_runs(project, handler, expected):
+    project.write("workers/image_alt_generator/handler.py", handler)
+    assert project.problems() == [f"workers/image_alt_generator/handler.py{expected}"]
+
+
+@pytest.mark.parametrize(
+    "handler",
+    ["from workers.image_alt_generator.other import handle\n", "def make(): ...\nhandle = make()\n"],
+)
+def test_a_handler_may_come_from_elsewhere(project, handler):
+    project.write("workers/image_alt_generator/handler.py", handler)
+    assert "image_alt_generator" in [worker.name for worker in project.settings().workers]

@@ -23,5 +23,7 @@ def test_links_lead_to_files_that_exist(document):
 
 def test_the_readme_names_only_commands_that_the_makefile_has():
     targets = set(re.findall(r"^([a-z]+):", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.M))
-    named = set(re.findall(r"make ([a-z]+)", re.sub(r"(?m)^[^`].*make and.*$", "", (PROJECT / "README.md").read_text())))
+    named = set(
+        re.findall(r"make ([a-z]+)", re.sub(r"(?m)^[^`].*make and.*$", "", (PROJECT / "README.md").read_text()))
+    )
     assert named <= targets

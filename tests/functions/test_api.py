@@ -189,7 +189,7 @@ def test_an_envelope_that_does_not_fit_is_malformed_and_every_field_is_named(api
         ({"text": ""}, ["/input/text"]),
         ({"text": "a", "sentences": 99}, ["/input/sentences"]),
         ({"text": "a", "sentences": True}, ["/input/sentences"]),
-        ({"txt": "a", "sentences": "b"}, ["/input/text", "/input/sentences"]),
+        ({"txt": "a", "sentences": "b"}, ["/input/text", "/input/txt", "/input/sentences"]),
         ({"text": "a", "txt": "a", "sentences": 0}, ["/input/txt", "/input/sentences"]),
         ({"text": "a", "source": {}}, ["/input/source/key"]),
         ({"text": "a", "source": {"key": "k", "~": 1}}, ["/input/source/~0"]),

@@ -434,6 +434,7 @@ def closed_port() -> int:
         "ftp://hidden-webhook/",
         "http://127.0.0.1/hidden-webhook\r\nX: y",
     ],
+    ids=["nobody listens", "words", "broken address", "another protocol", "a header inside"],
 )
 def test_a_webhook_that_does_not_work_is_not_written_to_the_log(
     load: Callable[..., ModuleType],

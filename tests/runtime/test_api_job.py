@@ -27,7 +27,7 @@ def test_a_job_that_succeeds_leaves_result_record_and_an_empty_queue(cloud: Clou
     done = cloud.get(job)
     assert (done.status, done.engine, done.reason) == (Status.SUCCEEDED, "none", None)
     assert (done.task_arn, done.capacity_provider) == (f"{ACCOUNT_TASKS}/{cloud.name}", "FARGATE_SPOT")
-    assert done.cost_usd == pytest.approx((0.5 * 0.04048 + 0.004445) / 60 * 0.3)
+    assert done.cost_usd == round((0.5 * 0.04048 + 0.004445) / 60 * 0.3, 8)
     prefix = f"probe/{job.job_id}"
     assert (done.result_bucket, done.result_key) == (cloud.results, f"{prefix}/result.json")
     written = cloud.written()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from sandbox.cloud import Cloud
 from sandbox.compute.fargate import Task
 from sandbox.deployment import Deployment, fresh_cloud
 from sandbox.invented import ACCOUNT
+from sandbox.program import Recorded
 from sandbox.receivers import Receivers, local_channels
 
 STACK = "test"
@@ -31,7 +32,7 @@ PUT_OFF_SECONDS = 31  # the launcher hides a message that it could not serve for
 Value = TypeVar("Value")
 
 
-def until(condition: Callable[[], Value], seconds: float = 40) -> Value:
+def until(condition: Callable[[], Value], seconds: float = 60) -> Value:
     """The condition's first value that is true."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
@@ -40,30 +41,37 @@ def until(condition: Callable[[], Value], seconds: float = 40) -> Value:
     return value
 
 
+def alive(process: int) -> bool:
+    """Whether there is a process of this number that has not ended."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
 class Gate:
     """A named pipe at which a worker waits until the test opens it. path: of the pipe."""
 
     def __init__(self, path: Path):
         self.path = str(path)
-        self._pipe: int | None = None
+        self._held: list[int] = []
         os.mkfifo(path)
 
     def wait_for_worker(self) -> None:
-        self.open()  # for one that waited before
+        """Until a worker waits at the gate, which stays shut for it."""
         until(self._reached)
 
     def _reached(self) -> bool:
         try:
-            self._pipe = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
+            self._held.append(os.open(self.path, os.O_WRONLY | os.O_NONBLOCK))
         except OSError:  # nobody reads
             return False
         return True
 
     def open(self) -> None:
         """Lets the worker go on that has been waited for."""
-        if self._pipe is not None:
-            os.close(self._pipe)
-            self._pipe = None
+        while self._held:
+            os.close(self._held.pop())
 
 
 class BusyReceivers(Receivers):
@@ -91,15 +99,14 @@ class Live:
         self.store = JobStore(f"serverless-batch-{STACK}-jobs", dynamodb)
         self._topic = self.sqs.create_queue(QueueName="topic")["QueueUrl"]
         self._told: list[dict[str, Any]] = []
-        [topic] = [r for r in deployment.run.resources if r.type == "aws:sns/topic:Topic" and r.name == "notices"]
-        cloud.client("sns").subscribe(
-            TopicArn=topic.outputs["arn"], Protocol="sqs", Endpoint=f"arn:aws:sqs:{cloud.region}:{ACCOUNT}:topic"
-        )
+        topic = self.created("aws:sns/topic:Topic", "notices").outputs["arn"]
+        endpoint = f"arn:aws:sqs:{cloud.region}:{ACCOUNT}:topic"
+        cloud.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=endpoint)
 
-    @cached_property
-    def results(self) -> str:
-        """The results bucket."""
-        return f"serverless-batch-{STACK}-results-{ACCOUNT}-{self.cloud.region}"
+    def created(self, type_: str, name: str) -> Recorded:
+        """A resource of the stack."""
+        [found] = [r for r in self.deployment.run.resources if (r.type, r.name) == (type_, name)]
+        return found
 
     def submit(self, worker: str = "probe", **input: str) -> str:
         """The id of the new job."""
@@ -130,7 +137,7 @@ class Live:
     def exit_codes(self, job_id: str) -> list[int]:
         """Of all tasks that have been started for a job, once they have ended."""
         until(lambda: all(task.model.last_status == "STOPPED" for task in self.tasks(job_id)))
-        return [task.model.containers[0].exit_code for task in self.tasks(job_id)]
+        return [task.model.containers[0].exitCode for task in self.tasks(job_id)]
 
     def queue(self, name: str) -> str:
         """URL of a queue by the end of its name."""
@@ -177,7 +184,9 @@ class Live:
         url = self.queue(f"{self.job(job_id).worker}-dlq.fifo")
 
         def receive() -> dict[str, Any] | None:
-            answer = self.sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"], MaxNumberOfMessages=10)
+            answer = self.sqs.receive_message(
+                QueueUrl=url, MessageAttributeNames=["All"], MaxNumberOfMessages=10, VisibilityTimeout=0
+            )
             found = [m for m in answer.get("Messages", []) if json.loads(m["Body"])["job_id"] == job_id]
             return found[0] if found else None
 
@@ -191,11 +200,13 @@ class Live:
             self._told.append(json.loads(message["Body"]))
             self.sqs.delete_message(QueueUrl=self._topic, ReceiptHandle=message["ReceiptHandle"])
         channels = {"slack": self.receivers.slack, "notion": self.receivers.notion, "sns": self._told}
-        return {name: sum(job_id in json.dumps(message) for message in told) for name, told in channels.items()}
+        named = re.compile(rf"{job_id}(?!-r\d)")  # a redriven job's id begins with that of the job
+        return {name: sum(bool(named.search(json.dumps(m))) for m in told) for name, told in channels.items()}
 
-    def notices_settled(self) -> None:
-        """Waits until the notifier is done with every notice."""
-        until(lambda: not self.messages("notices"))
+    def is_told_once(self, job_id: str) -> bool:
+        """Whether each channel has been told exactly once, when the notifier is done with all notices."""
+        until(lambda: all(self.told(job_id).values()) and not self.messages("notices"))
+        return set(self.told(job_id).values()) == {1}
 
 
 @contextmanager

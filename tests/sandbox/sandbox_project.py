@@ -13,7 +13,7 @@ import yaml
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 PARTS = (
-    "__main__.py", "Pulumi.yaml", "components", "functions", "jobs", "policies", "sandbox",
+    "__main__.py", "Pulumi.yaml", "components", "functions", "jobs", "policies", "sandbox", "scaling",
     "workers/__init__.py", "workers/runtime", "workers/engines", "workers/Dockerfile", "workers/requirements.txt",
 )  # fmt: skip
 TEXTS = ("do", "text", "key", "pipe", "journal")
@@ -62,4 +62,4 @@ class Project:
     def sandbox(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`python -m sandbox …`, to its end."""
         command = [sys.executable, "-m", "sandbox", *arguments]
-        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=100)

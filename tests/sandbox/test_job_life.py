@@ -10,7 +10,6 @@ from live_stack import Gate, Live, until
 from jobs import Status
 
 pytestmark = pytest.mark.xdist_group("job-life")
-ONCE = {"slack": 1, "notion": 1, "sns": 1}
 
 
 def test_a_job_is_queued_runs_and_its_result_can_be_fetched(live: Live, gate: Gate) -> None:
@@ -32,9 +31,7 @@ def test_a_job_is_queued_runs_and_its_result_can_be_fetched(live: Live, gate: Ga
 def test_every_channel_is_told_once_of_a_job_that_ended(live: Live) -> None:
     job_id = live.submit(do="echo", text="hello")
     assert live.succeed(job_id).engine == "echo"
-    until(lambda: live.told(job_id) == ONCE)
-    live.notices_settled()
-    assert live.told(job_id) == ONCE
+    assert live.is_told_once(job_id)
     [message] = [m for m in live.receivers.slack if job_id in str(m)]
     [button] = [element for block in message["blocks"] for element in block.get("elements", [])]
     assert live.client.result({"result_url": button["url"]}) == {"text": "hello", "engine": "echo"}
@@ -118,7 +115,7 @@ def test_a_repeated_message_runs_nothing_again(live: Live, gate: Gate) -> None:
     until(lambda: live.message(job_id) is None)
     assert live.job(job_id).attempt == 1
     assert len(live.tasks(job_id)) == 1
-    assert live.told(job_id) == ONCE
+    assert live.is_told_once(job_id)
 
 
 REASONS = {
@@ -145,4 +142,4 @@ def test_a_job_that_fails_says_why_and_the_queue_goes_on(live: Live) -> None:
         assert letter["MessageAttributes"]["reason"]["StringValue"] == ended[do].reason
     assert live.succeed(good).attempt == 1
     until(lambda: not live.messages("brief.fifo"))
-    until(lambda: all(live.told(job_id) == ONCE for job_id in jobs.values()))
+    assert all(live.is_told_once(job_id) for job_id in jobs.values())

@@ -76,14 +76,14 @@ def test_hard_english_scores_lower_than_easy_english():
 
 
 def test_the_sample_article_is_about_lighthouses(context: Make):
-    result = handle({"key": "it"}, context((SAMPLES / "article.txt").read_bytes()))
+    result = handle({"key": "it"}, context((SAMPLES / "content_analyzer" / "article.txt").read_bytes()))
     assert result["keywords"][0]["term"] == "lighthouse"
     assert result["counts"]["paragraphs"] == 6
     assert any("Fresnel" in topic["terms"] for topic in result["topics"])
 
 
 def test_html_is_analyzed_without_its_navigation(context: Make):
-    result = handle({"key": "it"}, context((SAMPLES / "page.html").read_bytes()))
+    result = handle({"key": "it"}, context((SAMPLES / "meta_desc_generator" / "page.html").read_bytes()))
     assert result["keywords"][0]["term"] == "Rye bread"
     assert not any("newsletter" in sentence for sentence in result["summary"])
 

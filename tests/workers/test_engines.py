@@ -169,11 +169,13 @@ def test_bedrock_sends_the_image_as_a_block_before_the_prompt(bedrock: tuple[Bed
 
 def test_bedrock_is_retried_when_throttled_and_honors_retry_after(bedrock: tuple[Bedrock, Stubber], waits: Waits):
     engine, stub = bedrock
-    stub.add_client_error("converse", "ThrottlingException", http_status_code=429)
+    wait = {"HTTPHeaders": {"retry-after": "9"}}
+    stub.add_client_error("converse", "ThrottlingException", http_status_code=429, response_meta=wait)
     stub.add_client_error("converse", "ServiceUnavailableException", http_status_code=503)
     stub.add_response("converse", converse("done"))
     assert engine.complete("p", system="s") == "done"
-    assert len(waits) == 2
+    assert 9 <= waits[0] <= 10
+    assert 0 <= waits[1] <= 2
 
 
 def test_bedrock_without_access_is_refused_at_once(bedrock: tuple[Bedrock, Stubber], waits: Waits):

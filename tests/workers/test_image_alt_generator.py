@@ -6,7 +6,6 @@ import io
 import json
 import struct
 import time
-import tracemalloc
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +22,7 @@ from workers.image_alt_generator.facts import measure
 from workers.image_alt_generator.handler import handle
 from workers.image_alt_generator.phrases import PHRASES
 from workers.image_alt_generator.picture import WORK_SIDE, open_picture
-from workers.image_alt_generator.reading import Line, headline, read_lines
+from workers.image_alt_generator.reading import Line, headline, joined, read_lines
 from workers.runtime import BadInput, Context
 
 Make = Callable[..., Context]
@@ -72,7 +71,7 @@ def png_of(width: int, height: int) -> bytes:
     ("name", "expected"),
     [
         ("english", ["Summer sale on all bread", "Twenty percent off until Friday"]),
-        ("german", ["Heute frische Brötchen", "Geöffnet bis 18 Uhr"]),
+        ("german", ["Grüße aus Köln - schöne Brötchen", "Geöffnet bis 18 Uhr"]),
         ("french", ["Crème brûlée maison", "Fermé le dimanche"]),
         ("japanese", ["毎朝焼きたてのライ麦パン", "石窯のパン屋"]),
     ],
@@ -86,7 +85,7 @@ def test_text_is_read_in_several_languages_and_quoted(name: str, expected: list[
 
 
 def test_the_sample_chart_is_called_a_chart_with_its_title_first_and_without_its_numbers(context: Make):
-    result = handle({"key": "it"}, context((SAMPLES / "chart.png").read_bytes()))
+    result = handle({"key": "it"}, context((SAMPLES / "image_alt_generator" / "chart.png").read_bytes()))
     assert result["kind"]["name"] == "chart"
     assert result["alt_text"].startswith("Chart: Loaves of rye bread sold in 2025, ")
     assert "Winter" in result["alt_text"]
@@ -96,14 +95,16 @@ def test_the_sample_chart_is_called_a_chart_with_its_title_first_and_without_its
 
 
 def test_the_sample_landscape_is_described_by_its_colors(context: Make):
-    result = handle({"key": "it"}, context((SAMPLES / "landscape.jpg").read_bytes()))
+    result = handle({"key": "it"}, context((SAMPLES / "image_alt_generator" / "landscape.jpg").read_bytes()))
     assert result["kind"]["name"] == "photograph"
     assert result["alt_text"] == "Photo: light blue above, green below."
     assert result["text"] == ""
 
 
 def test_an_alt_text_is_cut_to_whole_words(context: Make):
-    result = handle({"key": "it", "max_length": 50}, context((SAMPLES / "chart.png").read_bytes()))
+    result = handle(
+        {"key": "it", "max_length": 50}, context((SAMPLES / "image_alt_generator" / "chart.png").read_bytes())
+    )
     assert len(result["alt_text"]) <= 50
     words = result["alt_text"].removesuffix("…").replace(",", "").removeprefix("Chart: ").split()
     assert set(words) <= set(result["text"].split())
@@ -111,7 +112,7 @@ def test_an_alt_text_is_cut_to_whole_words(context: Make):
 
 def test_the_context_of_the_page_is_used(context: Make):
     given = {"key": "it", "context": "Our  meadow\nin May"}
-    result = handle(given, context((SAMPLES / "landscape.jpg").read_bytes()))
+    result = handle(given, context((SAMPLES / "image_alt_generator" / "landscape.jpg").read_bytes()))
     assert result["alt_text"] == "Photo (Our meadow in May): light blue above, green below."
 
 
@@ -144,9 +145,13 @@ def test_the_line_in_the_largest_type_is_the_headline():
     assert headline([line("2025", 90)]) is None
 
 
-def test_pieces_of_one_line_are_joined_without_the_repeated_letter():
-    read = [line.text for line in read_lines(Image.open(IMAGES / "german.png").convert("RGB"))]
-    assert read[0] == "Heute frische Brötchen"
+def test_pieces_of_one_line_are_joined_without_the_repeated_letter_and_columns_are_not():
+    def at(text: str, x: float, width: float, y: float = 0) -> Line:
+        return Line(text, 0.9, x, y, width, 40)
+
+    pieces = [at("schöne", 0, 140), at("e Brötchen", 125, 200), at("Rye loaf", 500, 160), at("next line", 0, 150, y=60)]
+    assert [line.text for line in joined(pieces)] == ["schöne Brötchen", "Rye loaf", "next line"]
+    assert [line.text for line in joined([at("10", 0, 40), at("20", 60, 40)])] == ["10", "20"]
 
 
 @pytest.mark.parametrize("size", [(1600, 9), (9, 1600), (1600, 30)])
@@ -182,7 +187,7 @@ def drawn_face(side: int = 200) -> Image.Image:
 
 def test_a_face_is_counted_and_a_landscape_has_none(context: Make):
     assert count_faces(drawn_face()) == 1
-    assert count_faces(Image.open(SAMPLES / "landscape.jpg").convert("RGB")) == 0
+    assert count_faces(Image.open(SAMPLES / "image_alt_generator" / "landscape.jpg").convert("RGB")) == 0
     result = handle({"key": "it"}, context(encoded(drawn_face(), "JPEG")))
     assert result["faces"] == 1
     assert result["alt_text"].startswith("Photo: one face; ")
@@ -301,14 +306,11 @@ def test_a_large_jpeg_is_decoded_small(monkeypatch: pytest.MonkeyPatch):
 # ── bad input ─────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("size", [(10_000, 10_001), (7_100, 7_100), (60_000, 60_000), (4_000_000_000, 4)])
-def test_a_pixel_bomb_is_refused_before_it_is_decoded(size: tuple[int, int]):
-    tracemalloc.start()
-    with pytest.raises(BadInput, match=r"megapixels|damaged"):
+@pytest.mark.parametrize("size", [(7_100, 7_100), (10_000, 10_001), (60_000, 60_000)])
+def test_a_pixel_bomb_is_refused_before_it_is_decoded(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("it was decoded"))
+    with pytest.raises(BadInput, match="50 megapixels"):
         open_picture(png_of(*size))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 5_000_000
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF"])
@@ -347,6 +349,7 @@ def test_an_image_with_flipped_bytes_is_refused_or_read_but_does_no_harm(format:
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not a JPEG"),
         (b"\x89PNG\r\n\x1a\n", "is not a JPEG|damaged"),
         (b"\xff\xd8\xff\xe0", "is not a JPEG|damaged"),
+        (png_of(4_000_000_000, 4), "damaged|megapixels"),
     ],
 )
 def test_what_is_no_image_is_refused_with_the_reason(data: bytes, reason: str, context: Make):
@@ -364,7 +367,7 @@ def answer(**fields: Any) -> str:
 def test_a_model_is_shown_a_jpeg_and_told_language_limit_and_context(context: Make):
     engine = ScriptedEngine([answer()])
     given = {"key": "it", "language": "fr", "max_length": 90, "context": "Annual report"}
-    result = handle(given, context((SAMPLES / "chart.png").read_bytes(), engine=engine))
+    result = handle(given, context((SAMPLES / "image_alt_generator" / "chart.png").read_bytes(), engine=engine))
     assert result["alt_text"] == "Bar chart of bread sales."
     assert result["engine"] == "scripted:model"
     assert result["text"] == "Loaves"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -44,7 +46,7 @@ def test_each_language_gets_a_description_of_whole_words_from_its_text(code: str
 
 
 def test_the_sample_page_gets_its_heading_as_title_because_its_own_is_too_long(context: Make):
-    result = handle({"key": "it"}, context((SAMPLES / "page.html").read_bytes()))
+    result = handle({"key": "it"}, context((SAMPLES / "meta_desc_generator" / "page.html").read_bytes()))
     assert result["title"] == "Rye bread that stays fresh for a week"
     assert result["existing"]["title"].startswith("How we bake rye bread")
     assert result["existing"]["description"] == "Rye bread."
@@ -98,7 +100,7 @@ def test_one_endless_sentence_is_cut_after_a_whole_word(context: Make):
 
 
 def test_a_plain_text_gives_its_first_line_as_title(context: Make):
-    result = handle({"key": "it"}, context((SAMPLES / "article.txt").read_bytes()))
+    result = handle({"key": "it"}, context((SAMPLES / "content_analyzer" / "article.txt").read_bytes()))
     assert result["title"] == "Why a lighthouse blinks"
     assert "lighthouse" in result["keywords"]
 
@@ -168,11 +170,11 @@ def test_a_name_that_resolves_to_an_inside_address_is_not_reached(context: Make,
         handle({"key": "it"}, context(b"http://intranet.example.com/\n"))
 
 
-def test_a_proxy_of_this_machine_is_not_used(web: WebServer, context: Make, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("http_proxy", web.url)
-    with pytest.raises(BadInput, match="not public"):
-        handle({"key": "it"}, context(b"http://10.0.0.5/"))
-    assert not web.calls
+def test_a_proxy_of_this_machine_is_not_used(web: WebServer, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    web.answers("/", (200, {"Content-Type": "text/html"}, b"direct"))
+    assert fetch(web.url, max_bytes=MIB, allow_loopback=True).data == b"direct"
 
 
 @pytest.mark.parametrize(
@@ -242,13 +244,29 @@ def test_a_host_that_does_not_exist_ends_the_job(monkeypatch: pytest.MonkeyPatch
 def test_a_fetched_page_is_described_and_its_address_returned(
     web: WebServer, context: Make, monkeypatch: pytest.MonkeyPatch
 ):
-    web.answers("/rye", (200, {"Content-Type": "text/html"}, (SAMPLES / "page.html").read_bytes()))
+    web.answers(
+        "/rye", (200, {"Content-Type": "text/html"}, (SAMPLES / "meta_desc_generator" / "page.html").read_bytes())
+    )
     monkeypatch.setattr(
         "workers.meta_desc_generator.fetch.fetch", lambda url, **options: fetch(url, **options, allow_loopback=True)
     )
     result = handle({"key": "it"}, context(f"{web.url}/rye\n".encode()))
     assert result["url"] == f"{web.url}/rye"
     assert result["title"] == "Rye bread that stays fresh for a week"
+
+
+def test_a_fetch_is_given_no_more_time_than_the_job_has_left(context: Make, monkeypatch: pytest.MonkeyPatch):
+    given: list[float] = []
+
+    def slow(url: str, *, max_bytes: int, seconds: float) -> None:
+        given.append(seconds)
+        raise PageUnavailable("too slow")
+
+    monkeypatch.setattr("workers.meta_desc_generator.fetch.fetch", slow)
+    late = replace(context(b"https://example.com/"), deadline=time.monotonic() + 3)
+    with pytest.raises(PageUnavailable):
+        handle({"key": "it"}, late)
+    assert 0 < given[0] <= 3
 
 
 # ── with a model ──────────────────────────────────────────────────────────────
@@ -260,7 +278,7 @@ def answer(**fields: Any) -> str:
 
 def test_a_model_writes_title_and_description(context: Make):
     engine = ScriptedEngine([answer()])
-    result = handle({"key": "it"}, context((SAMPLES / "page.html").read_bytes(), engine=engine))
+    result = handle({"key": "it"}, context((SAMPLES / "meta_desc_generator" / "page.html").read_bytes(), engine=engine))
     assert result["title"] == "Rye bread"
     assert result["description"] == "How rye bread is made."
     assert result["engine"] == "scripted:model"

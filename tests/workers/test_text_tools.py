@@ -238,6 +238,14 @@ def test_what_a_text_is_about_is_among_its_best_three_keywords(code: str, keywor
     assert relevances == sorted(relevances, reverse=True)
 
 
+@pytest.mark.parametrize("code", sorted(TEXTS))
+def test_what_recurs_goes_before_what_is_said_once(code: str):
+    text = " ".join(TEXTS[code].split()).casefold()
+    recurs = [text.count(each.term.casefold()) > 1 for each in extract(TEXTS[code], detect(TEXTS[code]), 10)]
+    assert recurs == sorted(recurs, reverse=True)
+    assert recurs[0]
+
+
 def test_keywords_do_not_repeat_each_other():
     found = [each.term.casefold() for each in extract(TEXTS["en"], Language("en", 1.0), 10)]
     assert "rye bread" in found

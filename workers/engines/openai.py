@@ -34,6 +34,7 @@ class OpenAI:
         self._model = model
         self._url = endpoint.rstrip("/") + "/chat/completions"
         self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        # No retries means no redirects either, which would take the key elsewhere.
         self._http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=5.0, read=timeout))
         self._guard = guard or Guard()
 
@@ -55,9 +56,7 @@ class OpenAI:
 
     def _post(self, data: bytes) -> dict[str, Any]:
         try:
-            response = self._http.request(
-                "POST", self._url, body=data, headers=self._headers, redirect=False, preload_content=False
-            )
+            response = self._http.request("POST", self._url, body=data, headers=self._headers, preload_content=False)
             try:
                 answer = response.read(MAX_ANSWER_BYTES, decode_content=True)
             finally:

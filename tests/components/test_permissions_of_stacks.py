@@ -1,0 +1,235 @@
+"""Every permission of a deployed stack against what there is: a statement that matches nothing would never work."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+import pytest
+from cloud_world import arns_in, condition_keys, matches, takes_a_resource, works_on, world
+from component_support import ACCOUNT, PARTITION, REGION, STACKS, Declared, containers, platform, variables
+
+SLACK, NOTION, OPENAI = (
+    f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-AbCdEf" for name in ("slack", "notion", "openai")
+)
+# Dev with everything on that a stack can have.
+EVERYTHING = {
+    "notifications": {
+        "slackSecretArn": SLACK,
+        "notion": {"secretArn": NOTION, "databaseId": "0123"},
+        "topicEmails": ["a@example.com"],
+    },
+    "engine": {"kind": "openai", "model": "m", "endpoint": "https://models.example.com/v1", "secretArn": OPENAI},
+    "alarms": {"emails": ["b@example.com"]},
+    "images": {
+        "content_analyzer": f"210987654321.dkr.ecr.us-east-1.amazonaws.com/team/words@sha256:{'a' * 64}",
+    },
+}
+FOREIGN_REPOSITORY = "arn:aws:ecr:us-east-1:210987654321:repository/team/words"
+LAYER = f"arn:aws:lambda:{REGION}:017000801446:layer:AWSLambdaPowertoolsPythonV3-python313-arm64:1"
+# What staging and prod name as their engine's model.
+MODEL = "amazon.nova-lite-v1:0"
+PROFILE = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:inference-profile/eu.{MODEL}"
+# No statement may match one of these.
+FOREIGN = (
+    f"arn:aws:bedrock:{REGION}::foundation-model/anthropic.claude-3-haiku-20240307-v1:0",
+    f"arn:aws:bedrock:{REGION}:{ACCOUNT}:inference-profile/us.{MODEL}",
+    f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/serverless-batch-dev-content-analyzer-2:1",
+    f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/serverless-batch-dev-tasks-2/0123",
+    f"arn:aws:iam::{ACCOUNT}:role/Administrator",
+    f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/serverless-batch-dev-content-analyzer-2:log-stream:s",
+    f"arn:aws:s3:::payroll-{ACCOUNT}/salaries.csv",
+    f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:payroll-AbCdEf",
+    f"arn:aws:sqs:{REGION}:{ACCOUNT}:serverless-batch-dev-content-analyzer-2.fifo",
+)
+PUSH_LOGS = f"arn:{PARTITION}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+
+
+class Statement(NamedTuple):
+    role: str
+    actions: list[str]
+    resources: list[str]
+    condition: dict[str, dict[str, Any]]
+
+
+def statements(found: Declared) -> Iterator[Statement]:
+    """What the stack's roles may do."""
+    for policy in found.all("aws:iam/rolePolicy:RolePolicy"):
+        for statement in json.loads(policy.inputs["policy"])["Statement"]:
+            assert statement.keys() <= {"Effect", "Action", "Resource", "Condition"}
+            assert statement["Effect"] == "Allow"
+            yield Statement(policy.name, statement["Action"], statement["Resource"], statement.get("Condition", {}))
+
+
+@pytest.fixture(params=[*STACKS, "everything"])
+def found(request: pytest.FixtureRequest, stack) -> Declared:
+    return _everything() if request.param == "everything" else stack(request.param)
+
+
+@cache
+def _everything() -> Declared:
+    return platform(EVERYTHING)
+
+
+def there(found: Declared) -> dict[str, str]:
+    """ARN → owner of what the stack declares, of what its settings name, and of what belongs to somebody else."""
+    named = (SLACK, NOTION, OPENAI, FOREIGN_REPOSITORY) if found is _everything() else ()
+    if found is not _everything() and found.one("serverless-batch:platform:Platform").name != "dev":
+        named = (PROFILE, *(f"arn:aws:bedrock:{region}::foundation-model/{MODEL}" for region in (REGION, "eu-west-1")))
+    outside = {arn: arn.partition("/")[2] or arn for arn in named}
+    return world(found, outside | dict.fromkeys(FOREIGN, "somebody else"))
+
+
+def test_every_permission_reaches_something_that_its_action_works_on(found: Declared) -> None:
+    arns = there(found)
+    for role, actions, resources, _ in statements(found):
+        for action in actions:
+            for resource in resources:
+                if resource != "*":
+                    reached = [arn for arn in arns if matches(resource, arn) and works_on(action, arn)]
+                    assert reached, f"{role}: {action} on {resource} would never allow anything"
+
+
+def test_every_permission_reaches_one_thing_only(found: Declared) -> None:
+    arns = there(found)
+    buckets = {arn for arn in arns if arn.startswith("arn:aws:s3:::") and "/" not in arn}
+    for role, _, resources, _ in statements(found):
+        for resource in resources:
+            if resource == "*":
+                continue
+            owners = {owner for arn, owner in arns.items() if matches(resource, arn)}
+            if resource.removesuffix("/*") in buckets:  # a whole bucket, all of its prefixes
+                owners = {owner.partition(", below")[0] for owner in owners}
+            assert len(owners) == 1, f"{role}: {resource} reaches {owners}"
+            assert "somebody else" not in owners
+
+
+def test_a_star_stands_only_where_the_action_knows_no_resource(found: Declared) -> None:
+    stars = [statement for statement in statements(found) if "*" in statement.resources]
+    assert stars
+    for role, actions, resources, _ in stars:
+        assert (actions, resources) == (["ecr:GetAuthorizationToken"], ["*"])
+        assert role.endswith("-execution")
+    assert not takes_a_resource("ecr:GetAuthorizationToken")
+
+
+def test_no_action_is_a_wildcard_and_aws_knows_each(found: Declared) -> None:
+    for role, actions, _, _ in statements(found):
+        for action in actions:
+            assert "*" not in action, role
+            condition_keys(action)  # KeyError if AWS has no such action
+        assert actions == sorted(set(actions))
+
+
+def test_aws_gives_the_keys_of_every_condition_with_the_action(found: Declared) -> None:
+    conditions = [(actions, condition) for _, actions, _, condition in statements(found) if condition]
+    assert conditions
+    for actions, condition in conditions:
+        keys = {key for operator in condition.values() for key in operator}
+        for action in actions:
+            assert keys <= condition_keys(action), f"{action} is not given with {keys - condition_keys(action)}"
+
+
+def test_tasks_are_started_stopped_and_described_on_the_stacks_cluster_only(found: Declared) -> None:
+    cluster = found.one("aws:ecs/cluster:Cluster").outputs["arn"]
+    conditions = {s.actions[0]: s.condition for s in statements(found) if s.actions[0].startswith("ecs:")}
+    assert conditions.keys() == {"ecs:RunTask", "ecs:StopTask", "ecs:DescribeTasks"}
+    for condition in conditions.values():
+        assert condition == {"ArnEquals": {"ecs:cluster": cluster}}
+
+
+def test_a_model_in_another_region_may_be_called_through_the_profile_only(stack) -> None:
+    for role, actions, resources, condition in statements(stack("prod")):
+        if actions == ["bedrock:InvokeModel"] and ":bedrock:*:" in resources[0]:
+            profile = condition["StringEquals"]["bedrock:InferenceProfileArn"]
+            granted = [r for s in statements(stack("prod")) if s.role == role for r in s.resources]
+            assert profile in granted
+
+
+def test_a_worker_may_write_its_own_results_only(found: Declared) -> None:
+    for worker in found.names("aws:ecs/taskDefinition:TaskDefinition"):
+        results = found.one("aws:s3/bucket:Bucket", "results").outputs["arn"]
+        written = [s.resources for s in statements(found) if s.role == f"{worker}-task" and "s3:PutObject" in s.actions]
+        assert written == [[f"{results}/{worker}/*"]]
+
+
+def test_every_arn_in_every_input_is_of_something_that_is_there(found: Declared) -> None:
+    """Environment, alarms, policies, mappings, catalogues: a name that is off by a letter would fail at run time."""
+    arns = there(found)
+    rest = {found.one("aws:apigateway/restApi:RestApi").outputs["executionArn"] + "/v1/*", LAYER, PUSH_LOGS}
+    rest |= {f.outputs["invokeArn"] for f in found.all("aws:lambda/function:Function")}
+    rest |= {f"arn:aws:ecs:{REGION}:{ACCOUNT}:*"}  # which tasks ECS assumes a role for
+    for resource in found.all():
+        for arn in arns_in(resource.inputs) - rest:
+            assert any(matches(arn, known) for known in arns), f"{resource.type} {resource.name}: {arn}"
+
+
+def test_every_queue_url_in_every_input_is_of_a_queue_of_the_stack(found: Declared) -> None:
+    urls = {queue.outputs["url"] for queue in found.all("aws:sqs/queue:Queue")}
+    named = {
+        url for resource in found.all() for url in re.findall(r"https://sqs\.[^\s\"'\\,]+", json.dumps(resource.inputs))
+    }
+    assert named and named <= urls
+
+
+def workloads(found: Declared) -> Iterator[tuple[str, dict[str, str]]]:
+    """ARN of a role, and the environment of the code that has it."""
+    for function in found.all("aws:lambda/function:Function"):
+        yield function.inputs["role"], function.inputs["environment"]["variables"]
+    for name, container in containers(found).items():
+        yield found.inputs("aws:ecs/taskDefinition:TaskDefinition", name)["taskRoleArn"], variables(container)
+
+
+def test_whatever_a_workload_is_told_of_it_may_use(found: Declared) -> None:
+    """The other way round than above: tables, queues, topics, secrets, buckets and the cluster of an environment."""
+    named = {"TABLE": "table/{}", "BUCKET": ":::{}", "CLUSTER": "cluster/{}", "QUEUE_URL": ":{}", "DLQ_URL": ":{}"}
+    roles = {role.outputs["arn"]: role.name for role in found.all("aws:iam/role:Role")}
+    for role, environment in workloads(found):
+        mine = [s for s in statements(found) if s.role == roles[role]]
+        reach = {r.removesuffix("/*") for s in mine for r in s.resources}
+        reach |= {s.condition["ArnEquals"]["ecs:cluster"] for s in mine if "ArnEquals" in s.condition}
+        for variable, value in environment.items():
+            ends = [form.format(value.rpartition("/")[2]) for name, form in named.items() if variable.endswith(name)]
+            ends += [value] if variable.endswith("_ARN") else []
+            for end in ends:
+                assert any(arn.endswith(end) or f"{end}/" in arn for arn in reach), f"{roles[role]}: {variable}"
+
+
+def test_the_agent_may_read_every_secret_that_it_fills_a_variable_from(found: Declared) -> None:
+    for name, container in containers(found).items():
+        readable = [r for s in statements(found) if s.role == f"{name}-execution" for r in s.resources]
+        assert {secret["valueFrom"] for secret in container["secrets"]} <= set(readable)
+
+
+def test_resource_policies_are_about_the_resource_that_they_are_on(found: Declared) -> None:
+    guarded = [*found.all("aws:sqs/queue:Queue"), *found.all("aws:s3/bucket:Bucket")]
+    known = {resource.id: resource.outputs["arn"] for resource in guarded}
+    where = {"queueUrl": "aws:sqs/queuePolicy:QueuePolicy", "bucket": "aws:s3/bucketPolicy:BucketPolicy"}
+    for key, type_ in where.items():
+        for policy in found.all(type_):
+            [statement] = json.loads(policy.inputs["policy"])["Statement"]
+            assert {arn.removesuffix("/*") for arn in statement["Resource"]} == {known[policy.inputs[key]]}
+            del known[policy.inputs[key]]
+    assert known == {}
+
+
+def test_every_trust_is_for_the_service_that_uses_the_role(found: Declared) -> None:
+    users: dict[str, str] = {}
+    for function in found.all("aws:lambda/function:Function"):
+        users[function.inputs["role"]] = "lambda"
+    for pipe in found.all("aws:pipes/pipe:Pipe"):
+        users[pipe.inputs["roleArn"]] = "pipes"
+    for definition in found.all("aws:ecs/taskDefinition:TaskDefinition"):
+        users |= dict.fromkeys((definition.inputs["taskRoleArn"], definition.inputs["executionRoleArn"]), "ecs-tasks")
+    users[found.inputs("aws:apigateway/account:Account")["cloudwatchRoleArn"]] = "apigateway"
+    for role in found.all("aws:iam/role:Role"):
+        [trust] = json.loads(role.inputs["assumeRolePolicy"])["Statement"]
+        service = users.pop(role.outputs["arn"])
+        assert trust["Principal"] == {"Service": f"{service}.amazonaws.com"}
+        # Lambda and API Gateway are not known to give a source account when they assume a role.
+        account = trust.get("Condition", {}).get("StringEquals", {}).get("aws:SourceAccount")
+        assert account == (None if service in ("lambda", "apigateway") else ACCOUNT)
+    assert users == {}

@@ -1,0 +1,177 @@
+"""The three stacks of the repository declare what their files say."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import json
+
+import pytest
+from component_support import (
+    REGION,
+    STACKS,
+    WORKERS,
+    containers,
+    packed,
+    settings,
+    variables,
+    variables_of,
+)
+
+VPC = "awsx:ec2:Vpc"
+DEFINITION = "aws:ecs/taskDefinition:TaskDefinition"
+PROVIDER = "pulumi:providers:aws"
+
+
+def test_the_stacks_differ_in_whatever_costs_or_protects() -> None:
+    dev, staging, prod = (settings(name) for name in STACKS)
+    assert [s.network.mode for s in (dev, staging, prod)] == ["public", "private-endpoints", "private-nat"]
+    assert dev.logs.retention_days < staging.logs.retention_days < prod.logs.retention_days
+    assert dev.data.result_days < staging.data.result_days < prod.data.result_days
+    assert (dev.spot.share, staging.spot.share, prod.spot.share) == (100, 70, 70)
+    assert (dev.spot.on_demand_base, prod.spot.on_demand_base) == (0, 1)
+    assert [s.data.point_in_time_recovery for s in (dev, staging, prod)] == [False, True, True]
+    assert [s.data.protect for s in (dev, staging, prod)] == [False, False, True]
+    assert [bool(s.api.allowed_ips) for s in (dev, staging, prod)] == [False, False, True]
+    assert [bool(s.alarms.emails) for s in (dev, staging, prod)] == [False, True, True]
+    assert [s.engine.kind for s in (dev, staging, prod)] == ["offline", "bedrock", "bedrock"]
+
+
+@pytest.mark.parametrize(
+    ("name", "nat", "subnets", "public"),
+    [
+        ("dev", "None", ["Public"], "ENABLED"),
+        ("staging", "None", ["Private"], "DISABLED"),
+        ("prod", "OnePerAz", ["Public", "Private"], "DISABLED"),
+    ],
+)
+def test_each_stack_has_the_network_of_its_mode(stack, name: str, nat: str, subnets: list[str], public: str) -> None:
+    found, network = stack(name), settings(name).network
+    vpc = found.inputs(VPC)
+    assert vpc["natGateways"] == {"strategy": nat}
+    assert [spec["type"] for spec in vpc["subnetSpecs"]] == subnets
+    assert (vpc["cidrBlock"], vpc["numberOfAvailabilityZones"]) == (network.cidr, network.availability_zones)
+    assert variables_of(found, "launcher")["ASSIGN_PUBLIC_IP"] == public
+
+
+def test_the_networks_of_the_stacks_do_not_overlap(stack) -> None:
+    networks = [ipaddress.ip_network(stack(name).inputs(VPC)["cidrBlock"]) for name in STACKS]
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(networks, 2))
+
+
+def test_without_a_way_out_tasks_reach_the_model_through_an_endpoint(stack) -> None:
+    specs = stack("staging").inputs(VPC)["vpcEndpointSpecs"]
+    services = [spec["serviceName"].rpartition(f"{REGION}.")[2] for spec in specs]
+    assert services == ["s3", "dynamodb", "ecr.api", "ecr.dkr", "logs", "sqs", "bedrock-runtime"]
+    assert stack("prod").inputs(VPC)["vpcEndpointSpecs"] == []
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_every_log_group_keeps_what_the_stack_says(stack, name: str) -> None:
+    groups = stack(name).all("aws:cloudwatch/logGroup:LogGroup")
+    assert {group.inputs["retentionInDays"] for group in groups} == {settings(name).logs.retention_days}
+    assert len(groups) == 3 + len(WORKERS) + 1  # functions, workers, the gateway
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_data_is_protected_and_kept_as_the_stack_says(stack, name: str) -> None:
+    found, data = stack(name), settings(name).data
+    table = found.inputs("aws:dynamodb/table:Table", "jobs")
+    assert table["pointInTimeRecovery"]["enabled"] is data.point_in_time_recovery
+    assert table["deletionProtectionEnabled"] is data.protect
+    assert {b.inputs["forceDestroy"] for b in found.all("aws:s3/bucket:Bucket")} == {not data.protect}
+    assert {r.inputs["forceDelete"] for r in found.all("awsx:ecr:Repository")} == {not data.protect}
+    rules = {r.name: r.inputs["rules"] for r in found.all("aws:s3/bucketLifecycleConfiguration:*")}
+    kept = {bucket: rule["expiration"]["days"] for bucket, [rule] in rules.items()}
+    assert kept == {"results": data.result_days, "uploads": data.upload_days}
+    assert variables_of(found, "api")["JOB_TTL_DAYS"] == str(settings(name).api.job_ttl_days)
+
+
+@pytest.mark.parametrize(
+    ("name", "strategy"),
+    [
+        ("dev", {"FARGATE_SPOT": (100, 0)}),
+        ("staging", {"FARGATE_SPOT": (70, 0), "FARGATE": (30, 0)}),
+        ("prod", {"FARGATE_SPOT": (70, 0), "FARGATE": (30, 1)}),
+    ],
+)
+def test_spot_takes_the_share_that_the_stack_and_its_workers_say(
+    stack, name: str, strategy: dict[str, tuple[int, int]]
+) -> None:
+    found = stack(name)
+    providers = found.inputs("aws:ecs/clusterCapacityProviders:*")["defaultCapacityProviderStrategies"]
+    assert {p["capacityProvider"]: (p["weight"], p["base"]) for p in providers} == strategy
+    shares = {worker.name: worker.spot_share for worker in settings(name).workers}
+    assert found.inputs("serverless-batch:job_api:JobApi")["spotShares"] == shares
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_addresses_and_rates_of_callers_are_limited_as_the_stack_says(stack, name: str) -> None:
+    found, api = stack(name), settings(name).api
+    statements = json.loads(found.inputs("aws:apigateway/restApi:RestApi")["policy"])["Statement"]
+    denied = [s["Condition"]["NotIpAddress"]["aws:SourceIp"] for s in statements if s["Effect"] == "Deny"]
+    assert denied == ([list(api.allowed_ips)] if api.allowed_ips else [])
+    plan = found.inputs("aws:apigateway/usagePlan:UsagePlan")
+    assert plan["throttleSettings"] == {"rateLimit": api.throttle.rate, "burstLimit": api.throttle.burst}
+    assert plan["quotaSettings"] == {"limit": api.quota.limit, "period": api.quota.period}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_alarms_and_notices_go_to_the_addresses_of_the_stack(stack, name: str) -> None:
+    found, said = stack(name), settings(name)
+    topics = {topic.outputs["arn"]: topic.name for topic in found.all("aws:sns/topic:Topic")}
+    subscribed = [s.inputs for s in found.all("aws:sns/topicSubscription:TopicSubscription")]
+    expected = {("alerts", email) for email in said.alarms.emails}
+    expected |= {("notices", email) for email in said.notifications.topic_emails}
+    assert {(topics[s["topic"]], s["endpoint"]) for s in subscribed} == expected
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_every_alarm_speaks_on_the_topic_of_alarms_and_watches_what_is_there(stack, name: str) -> None:
+    found = stack(name)
+    topic = found.one("aws:sns/topic:Topic", "alerts").outputs["arn"]
+    queues = {queue.inputs["name"] for queue in found.all("aws:sqs/queue:Queue") if queue.name.endswith("-dlq")}
+    functions = {function.inputs["name"] for function in found.all("aws:lambda/function:Function")}
+    watched: dict[str, set[str]] = {"QueueName": set(), "FunctionName": set()}
+    for alarm in found.all("aws:cloudwatch/metricAlarm:MetricAlarm"):
+        assert alarm.inputs["alarmActions"] == [topic]
+        for dimension, value in alarm.inputs["dimensions"].items():
+            watched[dimension].add(value)
+    assert watched == {"QueueName": queues, "FunctionName": functions}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_workers_have_the_size_and_the_limits_of_their_manifest_or_of_the_stack(stack, name: str) -> None:
+    found = stack(name)
+    assert [worker.name for worker in settings(name).workers] == found.names(DEFINITION) == list(WORKERS)
+    files = packed(found.one("aws:lambda/function:Function", "api"))
+    catalogue = json.loads(files["catalogue.json"].removeprefix("text:"))
+    for worker in settings(name).workers:
+        manifest, definition = worker.manifest, found.inputs(DEFINITION, worker.name)
+        size = manifest.resources
+        assert (float(definition["cpu"]), float(definition["memory"])) == (size.vcpu * 1024, size.memory_mib)
+        assert definition["runtimePlatform"]["cpuArchitecture"] == size.architecture.upper()
+        known = variables(containers(found)[worker.name])
+        assert (float(known["VCPU"]), float(known["MEMORY_GB"])) == (size.vcpu, size.memory_mib / 1024)
+        assert known["ARCHITECTURE"] == size.architecture
+        assert (known["TIMEOUT_SECONDS"], known["MAX_ATTEMPTS"], known["BACKOFF_SECONDS"]) == (
+            str(size.timeout_seconds),
+            str(manifest.retry.attempts),
+            str(manifest.retry.backoff_seconds),
+        )
+        entry = catalogue[worker.name]
+        assert (entry["cap"], entry["timeout_seconds"]) == (manifest.trigger.api.concurrency, size.timeout_seconds)
+        assert (entry["input"], entry["description"]) == (manifest.input, manifest.description)
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_the_stacks_tags_are_on_every_resource_through_the_provider(stack, name: str) -> None:
+    tags = json.loads(stack(name).inputs(PROVIDER)["defaultTags"])["tags"]
+    assert tags == {"project": "serverless-batch", "stack": name, "managed-by": "pulumi", **settings(name).tags}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_callers_get_the_address_and_the_key(stack, name: str) -> None:
+    found = stack(name)
+    assert found.run.exports["apiUrl"] == found.one("aws:apigateway/stage:Stage").outputs["invokeUrl"]
+    assert found.run.exports["apiKey"] == found.one("aws:apigateway/apiKey:ApiKey").outputs["value"]
