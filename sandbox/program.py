@@ -188,8 +188,9 @@ def _end(loop: asyncio.AbstractEventLoop) -> None:
     """Leave nothing of a run to the next one: of one that failed, the SDK keeps what was still under way."""
     asyncio.set_event_loop(None)
     loop.close()
-    settings.SETTINGS.rpc_manager.clear()
-    settings.SETTINGS.outputs.clear()
+    kept = cast(Any, settings.SETTINGS)  # its attributes are those of a context, made when they are asked for
+    kept.rpc_manager.clear()
+    kept.outputs.clear()
 
 
 def _whole_numbers(value: Any) -> Any:
