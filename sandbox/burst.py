@@ -1,4 +1,4 @@
-"""A burst of uploads: a service wakes from zero, scales, drains and returns to zero, while somebody watches.
+"""A burst of uploads: a service wakes, scales, drains and returns to where it began, while somebody watches.
 
 One file is broken. It ends in the dead-letter queue, is mended under its key, redriven, and its result appears.
 """
@@ -60,8 +60,8 @@ class Sample:
 class Report:
     """What happened. Seconds are the clock's, except real_seconds.
 
-    first_task: from the first upload to the first running task. drain: to the last message gone. zero: to no task.
-    tasks: how many were started; most: how many ran at once. requests: to SQS by the tasks until it was drained, by
+    first_task: from the first upload to the first running task. drain: to the last message gone. idle: to no more
+    tasks than least, which ran before. tasks: how many were started; most: how many ran at once. requests: to SQS by the tasks until it was drained, by
     action; messages: that they were for. reason: why the broken file was refused. redriven: whether its result is
     there. cost_usd: of tasks and of all requests to SQS. lost: results that are not there.
     """
@@ -69,7 +69,8 @@ class Report:
     uploads: int
     first_task: float
     drain: float
-    zero: float
+    idle: float
+    least: int
     tasks: int
     most: int
     messages: int
@@ -111,10 +112,10 @@ def images(count: int = 100, seed: int = 1) -> Files:
 
 
 def burst(cloud: Cloud, worker: str, files: Files) -> Report:
-    """Upload the files, and watch until the service is back at zero and the broken one has its result.
+    """Upload the files, and watch until the service has its few tasks again and the broken one has its result.
 
     The clock is hurried meanwhile, and as before afterwards.
-    Raises ProgramError if the stack has no such queue worker, or if nothing goes on for too long.
+    worker: one of `queue_workers`. Raises ProgramError if nothing goes on for too long.
     """
     clock = cloud.compute.clock
     before, clock.factor = clock.factor, FACTOR
@@ -130,7 +131,7 @@ def tell(report: Report) -> None:
     listed = ", ".join(f"{action} {n}" for action, n in sorted(report.requests.items()))
     console.print(f"{report.uploads} uploads, one of them broken; times by the sandbox's clock, hurried {FACTOR}-fold.")
     console.print(f"Time to the first running task: {report.first_task:.0f} s; drained after {report.drain:.0f} s; "
-                  f"no task after {report.zero:.0f} s.")  # fmt: skip
+                  f"{f'back at {report.least} tasks' if report.least else 'no task'} after {report.idle:.0f} s.")  # fmt: skip
     console.print(f"Tasks: {report.tasks} used, {report.most} at once.")
     console.print(f"SQS requests a message, by the tasks: {report.requests_per_message:.2f} ({listed}).")
     mended = "its result appeared" if report.redriven else "no result appeared"
@@ -145,8 +146,9 @@ def tell(report: Report) -> None:
 class _Burst:
     def __init__(self, cloud: Cloud, worker: str, files: Files, show: Callable[[Sample], None]):
         self._cloud, self._compute, self._worker, self._files, self._show = cloud, cloud.compute, worker, files, show
-        self._service, environment = _service_of(cloud, worker)
+        self._service, environment = queue_workers(cloud)[worker]
         self._environment = environment
+        self._least = self._service.model.desired_count
         self._queue, self._dead_letters = (environment[name].rsplit("/", 1)[-1] for name in ("QUEUE_URL", "DLQ_URL"))
         self._prefix = _prefix(cloud, worker)
         self._s3, self._sqs = cloud.client("s3"), cloud.client("sqs")
@@ -167,7 +169,7 @@ class _Burst:
         requests = self._compute.queues.requests - requests_before
         results = len(self._results() - results_before)
         self._compute.clock.factor = IDLE_FACTOR
-        zero = self._until(lambda: not any(kept.running for kept in self._service.tasks), "tasks were left")
+        idle = self._until(self._is_idle, "tasks were left")
         self._compute.clock.factor = FACTOR
         letter = self._mend()
         requests_of_all = self._compute.queues.requests - requests_before
@@ -176,7 +178,8 @@ class _Burst:
             uploads=len(self._files.contents),
             first_task=first,
             drain=drain,
-            zero=zero,
+            idle=idle,
+            least=self._least,
             tasks=len(tasks),
             most=max(sample.running for sample in self._samples),
             messages=len(self._files.contents),
@@ -229,6 +232,9 @@ class _Burst:
             self._samples.append(sample)
             self._show(sample)
 
+    def _is_idle(self) -> bool:
+        return sum(kept.running for kept in self._service.tasks) <= self._least
+
     def _is_drained(self) -> bool:
         return self._compute.asynchronous.settle(0) and sum(self._compute.queues.backlog(self._queue)) == 0
 
@@ -268,15 +274,15 @@ class _Burst:
         )
 
 
-def _service_of(cloud: Cloud, worker: str) -> tuple[Service, dict[str, str]]:
-    """The worker's service, and its container's environment."""
+def queue_workers(cloud: Cloud) -> dict[str, tuple[Service, dict[str, str]]]:
+    """The service of each queue worker of the stack, and its container's environment."""
+    found: dict[str, tuple[Service, dict[str, str]]] = {}
     for service in cloud.compute.services.all():
         described = cloud.client("ecs").describe_task_definition(taskDefinition=service.model.task_definition)
         [container, *_] = described["taskDefinition"]["containerDefinitions"]
         environment = {item["name"]: item["value"] for item in container["environment"]}
-        if environment.get("WORKER") == worker:
-            return service, environment
-    raise ProgramError(f"The stack has no queue worker {worker}.")
+        found[environment["WORKER"]] = service, environment
+    return found
 
 
 def _prefix(cloud: Cloud, worker: str) -> str:

@@ -15,12 +15,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from components.stackfile import engine_config
+from sandbox.burst import Report as Burst
+from sandbox.burst import burst, images, queue_workers, tell
 from sandbox.check import console, report
 from sandbox.client import CallFailed, Client
+from sandbox.cloud import Cloud
 from sandbox.deployment import Deployment, Refused, fresh_cloud
 from sandbox.receivers import Receivers, local_channels
 from sandbox.serve import tell_what_only_exists_on_aws
 
+BURST_WORKER = "image_processor"
 ENDED = {"SUCCEEDED", "FAILED", "CANCELLED"}
 PATIENCE_SECONDS = 300
 POLL_SECONDS = 0.5
@@ -53,12 +57,14 @@ def demo(project: Path, stack: str) -> int:
             _show(client, jobs[job_id], file)
         console.rule("5 · Notifications")
         _show_notices(receivers, jobs)
-    console.rule("6 · Summary")
-    _summary(jobs, time.monotonic() - started)
+        console.rule("6 · A burst of uploads for a queue worker")
+        uploads = _burst(cloud)
+    console.rule("7 · Summary")
+    _summary(jobs, uploads, time.monotonic() - started)
     failed = [f"{submitted[id_].name}: {job.get('reason', job['status'])}" for id_, job in jobs.items() if _bad(job)]
     for line in [*failed, *refused]:
         console.print(f"[red]✗[/] {escape(line)}")
-    good = passed and bool(jobs) and not failed and not refused
+    good = passed and bool(jobs) and not failed and not refused and (uploads is None or uploads.good)
     console.print("[green bold]Everything succeeded.[/]" if good else "[red bold]Not everything succeeded.[/]")
     return 0 if good else 1
 
@@ -152,6 +158,14 @@ def _show_notices(receivers: Receivers, jobs: Mapping[str, Any]) -> None:
         console.print(f"  Notion, the first: {', '.join(f'{n} {_plain(v)}' for n, v in fields.items())}", markup=False)
 
 
+def _burst(cloud: Cloud) -> Burst | None:
+    """Uploads for the queue worker that comes with the project; None if the stack does without it."""
+    if BURST_WORKER not in queue_workers(cloud):
+        console.print(f"This stack has no queue worker {BURST_WORKER}; left out.")
+        return None
+    return burst(cloud, BURST_WORKER, images())
+
+
 def _plain(value: Any) -> Any:
     """The text inside a value of Notion's."""
     while isinstance(value, list | dict):
@@ -159,13 +173,16 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _summary(jobs: Mapping[str, Mapping[str, Any]], seconds: float) -> None:
+def _summary(jobs: Mapping[str, Mapping[str, Any]], uploads: Burst | None, seconds: float) -> None:
     cost = sum(job.get("cost_usd") or 0 for job in jobs.values())
     own = getrusage(RUSAGE_SELF).ru_maxrss / 1024
     largest = max((job.get("peak_memory_mb", 0) for job in jobs.values()), default=0)
     good = sum(job["status"] == "SUCCEEDED" for job in jobs.values())
-    console.print(f"{good} of {len(jobs)} jobs succeeded, in {seconds:.1f} s from start to end.")
+    console.print(f"[bold]Jobs[/]: {good} of {len(jobs)} succeeded.")
     console.print(
-        f"On AWS these tasks would cost ${cost:.6f} (us-east-1 list price, one-minute minimum, Spot at 70 % off)."
+        f"On AWS their tasks would cost ${cost:.6f} (us-east-1 list price, one-minute minimum, Spot at 70 % off)."
     )
-    console.print(f"Peak memory: sandbox {own:.0f} MB, largest task {largest} MB.")
+    if uploads:
+        console.print("[bold]Burst[/]: ", end="")
+        tell(uploads)
+    console.print(f"{seconds:.1f} s from start to end. Peak memory: sandbox {own:.0f} MB, largest task {largest} MB.")

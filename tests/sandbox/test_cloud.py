@@ -114,7 +114,8 @@ def test_closing_leaves_no_threads_processes_ports_or_handlers(tmp_path: Path) -
         process = cloud.compute.functions.invoke("sample", {})
         assert alive(process)
         gateway = cloud.compute.gateway.add_stage({"stageName": "v1", "restApi": "none"})
-        ports = [urlsplit(url).port for url in (cloud.endpoint, gateway, cloud.compute.fargate._metadata.url)]
+        agent = cloud.compute.fargate.agent.environment("task")["ECS_AGENT_URI"]
+        ports = [urlsplit(url).port for url in (cloud.endpoint, gateway, agent)]
     assert not alive(process)
     for port in ports:
         with pytest.raises(ConnectionRefusedError):

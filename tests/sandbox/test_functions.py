@@ -13,6 +13,7 @@ import pytest
 from live_stack import alive, until
 from sandbox_project import REPOSITORY
 
+from sandbox.clock import Clock
 from sandbox.compute.functions import FunctionError, Functions
 
 HANDLER = """
@@ -62,9 +63,11 @@ Invoke = Callable[..., Any]
 @pytest.fixture
 def functions(tmp_path: Path) -> Iterator[Functions]:
     cloud: Any = SimpleNamespace(region="eu-central-1", project=REPOSITORY, folder=tmp_path, environment=dict)
-    functions = Functions(cloud)
+    clock = Clock()
+    functions = Functions(cloud, clock)
     yield functions
     functions.close()
+    clock.close()
 
 
 @pytest.fixture

@@ -143,7 +143,7 @@ def test_a_burst_with_a_broken_file_is_followed_to_its_mended_result(stack: Stac
     report = burst(stack.cloud, "echo", Files(contents | {"b9.txt": b"bad"}, "b9.txt", b"b 9"))
     assert report.good
     assert (report.uploads, report.lost, report.redriven) == (10, 0, True)
-    assert 0 < report.first_task < report.drain < report.zero
+    assert 0 < report.first_task < report.drain < report.idle
     assert 1 <= report.most <= report.tasks
     assert report.most <= 3
     assert "it says so" in report.reason
