@@ -60,10 +60,11 @@ class Sample:
 class Report:
     """What happened. Seconds are the clock's, except real_seconds.
 
-    first_task: from the first upload to the first running task. drain: to the last message gone. idle: to no more
-    tasks than least, which ran before. tasks: how many were started; most: how many ran at once. requests: to SQS by the tasks until it was drained, by
-    action; messages: that they were for. reason: why the broken file was refused. redriven: whether its result is
-    there. cost_usd: of tasks and of all requests to SQS. lost: results that are not there.
+    first_task: from the first upload until a task runs that was started for it. drain: to the last message gone.
+    idle: until no more tasks run than before, which is `least`. tasks: how many have run; most: how many at once.
+    requests: to SQS by the tasks until it was drained, by action; messages: that they were for. reason: why the broken
+    file was refused. redriven: whether its result is there. cost_usd: of tasks and of all requests to SQS. lost:
+    results that are not there.
     """
 
     uploads: int
@@ -130,8 +131,9 @@ def tell(report: Report) -> None:
     """The summary, for people."""
     listed = ", ".join(f"{action} {n}" for action, n in sorted(report.requests.items()))
     console.print(f"{report.uploads} uploads, one of them broken; times by the sandbox's clock, hurried {FACTOR}-fold.")
-    console.print(f"Time to the first running task: {report.first_task:.0f} s; drained after {report.drain:.0f} s; "
-                  f"{f'back at {report.least} tasks' if report.least else 'no task'} after {report.idle:.0f} s.")  # fmt: skip
+    woken, left = ("first further", f"back at {report.least} running") if report.least else ("first", "no task")
+    console.print(f"Time to the {woken} running task: {report.first_task:.0f} s; drained after {report.drain:.0f} s; "
+                  f"{left} after {report.idle:.0f} s.")  # fmt: skip
     console.print(f"Tasks: {report.tasks} used, {report.most} at once.")
     console.print(f"SQS requests a message, by the tasks: {report.requests_per_message:.2f} ({listed}).")
     mended = "its result appeared" if report.redriven else "no result appeared"
@@ -162,7 +164,7 @@ class _Burst:
         self._start = self._compute.clock.now()
         with ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
             uploads = [pool.submit(self._upload, *file) for file in self._files.contents.items()]
-            first = self._until(lambda: any(self._ran(known)), "no task was started")
+            first = self._until(lambda: any(kept not in known for kept in self._ran()), "no task was started")
         for upload in uploads:
             upload.result()
         drain = self._until(self._is_drained, "the queue was not drained")
@@ -173,7 +175,7 @@ class _Burst:
         self._compute.clock.factor = FACTOR
         letter = self._mend()
         requests_of_all = self._compute.queues.requests - requests_before
-        tasks = self._ran(known)
+        tasks = self._ran()
         return Report(
             uploads=len(self._files.contents),
             first_task=first,
@@ -252,9 +254,13 @@ class _Burst:
     def _is_done(self, letter: Letter) -> bool:
         return result_is_there(self._s3, self._environment["RESULTS_BUCKET"], self._worker, letter)
 
-    def _ran(self, known: set[Kept]) -> list[Kept]:
-        """Tasks of this burst that have run."""
-        return [kept for kept in self._service.tasks if kept not in known and kept.started is not None]
+    def _ran(self) -> list[Kept]:
+        """Tasks that have run since the burst began."""
+        return [
+            kept
+            for kept in self._service.tasks
+            if kept.started is not None and (kept.stopped is None or kept.stopped > self._start)
+        ]
 
     def _of_tasks(self, requests: Counter[tuple[str, str]]) -> dict[str, int]:
         return {
@@ -268,7 +274,7 @@ class _Burst:
         return fargate_usd(
             vcpu=float(self._environment["VCPU"]),
             memory_gb=float(self._environment["MEMORY_GB"]),
-            seconds=ended - (kept.started or ended),
+            seconds=ended - max(kept.started or ended, self._start),
             architecture=self._environment["ARCHITECTURE"],
             spot=kept.provider == "FARGATE_SPOT",
         )
