@@ -16,3 +16,5 @@ except ConfigurationError as error:
 platform = Platform(settings, project_dir)
 pulumi.export("apiUrl", platform.url)
 pulumi.export("apiKey", platform.key)
+pulumi.export("uploadsBucket", platform.uploads_bucket)
+pulumi.export("resultsBucket", platform.results_bucket)

@@ -7,6 +7,7 @@ import json
 import math
 import sys
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -16,8 +17,11 @@ from batchctl.audit import Audit
 from batchctl.letters import DeadLetters, NoQueue
 from batchctl.proof import result_is_there
 from batchctl.redrive import Wish, redrive
+from components.problems import ConfigurationError
 from components.site import Site
-from components.stackfile import NAMESPACE
+from components.stackfile import NAMESPACE, engine_config
+
+PROJECT = Path(__file__).resolve().parent.parent
 
 
 def main() -> int:
@@ -25,7 +29,7 @@ def main() -> int:
     arguments = _arguments()
     try:
         return arguments.command(arguments)
-    except (NoQueue, ClientError, BotoCoreError) as error:
+    except (NoQueue, ConfigurationError, ClientError, BotoCoreError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -53,7 +57,8 @@ def _arguments() -> argparse.Namespace:
 
 
 def _redrive(arguments: argparse.Namespace) -> int:
-    session = boto3.Session()
+    # Not the region of the environment: there, the stack may have a namesake.
+    session = boto3.Session(region_name=engine_config(PROJECT, arguments.stack).get("aws:region"))
     sqs, s3, identity = session.client("sqs"), session.client("s3"), session.client("sts").get_caller_identity()
     site = Site(NAMESPACE, arguments.stack, identity["Account"], sqs.meta.region_name, sqs.meta.partition)
     wish = Wish(

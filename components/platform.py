@@ -29,7 +29,10 @@ from components.worker import Worker
 
 
 class Platform(pulumi.ComponentResource):
-    """Everything that a stack is made of. Outputs: url and key of the job API; None without an API worker."""
+    """Everything that a stack is made of.
+
+    url, key: of the job API; None without an API worker. uploads_bucket, results_bucket: names.
+    """
 
     def __init__(self, settings: Settings, project_dir: Path):
         """Raises pulumi.RunError if there is nothing to deploy."""
@@ -58,6 +61,7 @@ class Platform(pulumi.ComponentResource):
             opts=self._opts,
         )
         self._results = Bucket("results", site, expire_days=data.result_days, protect=data.protect, opts=self._opts)
+        self.uploads_bucket, self.results_bucket = self._uploads.id, self._results.id
         self._idempotency = IdempotencyTable("idempotency", site, opts=self._opts)
         self._network = self._tasks_network()
         self._cluster = Cluster(

@@ -1,4 +1,4 @@
-"""`python -m sandbox up|demo|check|resources|status|chaos --stack S`."""
+"""`python -m sandbox up|demo|check|resources|upload|status|chaos --stack S`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):  # like Ctrl-C: what has been started must be ended
         signal.signal(number, signal.default_int_handler)
     try:
-        if arguments.command is _chaos:
-            return _chaos(arguments)
-        return arguments.command(arguments.stack)
+        return arguments.command(arguments)
     except (ConfigurationError, ConfigError, ProgramError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -46,8 +44,14 @@ def _arguments() -> argparse.Namespace:
         sub.add_argument("--stack", default="dev", help="name of the stack; its file is Pulumi.<stack>.yaml")
         if name == "resources":
             sub.add_argument("--json", action="store_true", help="one array of {urn, type, inputs, options}")
-            command = _resources_as_json if "--json" in sys.argv else command
         sub.set_defaults(command=command)
+    text = "send files to a queue worker of a stack that is up here, and see what becomes of them"
+    sub = commands.add_parser("upload", help=text, description=text)
+    sub.add_argument("worker")
+    sub.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    sub.add_argument("--patience", type=float, default=120, metavar="SECONDS", help="how long to wait (default: 120)")
+    sub.add_argument("--stack", default="dev")
+    sub.set_defaults(command=_upload)
     text = "faults for a stack that is up here"
     chaos = commands.add_parser("chaos", help=text, description=text)
     _add_faults(chaos)
@@ -76,28 +80,28 @@ def _add_faults(chaos: argparse.ArgumentParser) -> None:
     clock.add_argument("--stack", default="dev")
 
 
-def _check(stack: str) -> int:
+def _check(arguments: argparse.Namespace) -> int:
     from sandbox.check import check
 
-    return check(PROJECT, stack)
+    return check(PROJECT, arguments.stack)
 
 
-def _demo(stack: str) -> int:
+def _demo(arguments: argparse.Namespace) -> int:
     from sandbox.demo import demo
 
-    return demo(PROJECT, stack)
+    return demo(PROJECT, arguments.stack)
 
 
-def _up(stack: str) -> int:
+def _up(arguments: argparse.Namespace) -> int:
     from sandbox.serve import serve
 
-    return serve(PROJECT, stack)
+    return serve(PROJECT, arguments.stack)
 
 
-def _status(stack: str) -> int:
+def _status(arguments: argparse.Namespace) -> int:
     from sandbox.chaos import status
 
-    return status(PROJECT, stack)
+    return status(PROJECT, arguments.stack)
 
 
 def _chaos(arguments: argparse.Namespace) -> int:
@@ -106,18 +110,21 @@ def _chaos(arguments: argparse.Namespace) -> int:
     return chaos(PROJECT, arguments)
 
 
-def _resources(stack: str) -> int:
+def _upload(arguments: argparse.Namespace) -> int:
+    from sandbox.upload import upload
+
+    return upload(PROJECT, arguments.stack, arguments.worker, arguments.files, arguments.patience)
+
+
+def _resources(arguments: argparse.Namespace) -> int:
     from sandbox.check import declared
 
-    for resource in declared(PROJECT, stack).resources:
+    resources = declared(PROJECT, arguments.stack).resources
+    if arguments.json:
+        print(json.dumps([resource.as_json() for resource in resources], indent=1))
+        return 0
+    for resource in resources:
         print(f"{resource.type:60} {resource.name}")
-    return 0
-
-
-def _resources_as_json(stack: str) -> int:
-    from sandbox.check import declared
-
-    print(json.dumps([resource.as_json() for resource in declared(PROJECT, stack).resources], indent=1))
     return 0
 
 

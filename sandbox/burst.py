@@ -19,12 +19,12 @@ from rich.table import Table
 from batchctl.letters import DeadLetters, Letter
 from batchctl.proof import result_is_there
 from batchctl.redrive import Wish, redrive
-from components.manifest import read_manifest
 from jobs.cost import fargate_usd
 from sandbox.check import console
 from sandbox.cloud import Cloud
-from sandbox.compute.services import Kept, Service
+from sandbox.compute.services import Kept
 from sandbox.program import ProgramError
+from sandbox.queue_workers import queue_workers
 
 FACTOR = 30  # of the clock while there is work: a task's start takes about as long as on Fargate, half a minute
 IDLE_FACTOR = 240  # while there is nothing to see but cooldowns
@@ -148,11 +148,10 @@ def tell(report: Report) -> None:
 class _Burst:
     def __init__(self, cloud: Cloud, worker: str, files: Files, show: Callable[[Sample], None]):
         self._cloud, self._compute, self._worker, self._files, self._show = cloud, cloud.compute, worker, files, show
-        self._service, environment = queue_workers(cloud)[worker]
-        self._environment = environment
+        here = queue_workers(cloud)[worker]
+        self._here, self._service = here, here.service
         self._least = self._service.model.desired_count
-        self._queue, self._dead_letters = (environment[name].rsplit("/", 1)[-1] for name in ("QUEUE_URL", "DLQ_URL"))
-        self._prefix = _prefix(cloud, worker)
+        self._queue, self._dead_letters, self._prefix = here.queue, here.dead_letters, here.trigger.prefix
         self._s3, self._sqs = cloud.client("s3"), cloud.client("sqs")
         self._samples: list[Sample] = []
         self._start = 0.0
@@ -241,18 +240,16 @@ class _Burst:
         return self._compute.asynchronous.settle(0) and sum(self._compute.queues.backlog(self._queue)) == 0
 
     def _upload(self, name: str, content: bytes) -> None:
-        self._s3.put_object(Bucket=self._environment["UPLOADS_BUCKET"], Key=self._prefix + name, Body=content)
+        self._s3.put_object(Bucket=self._here.uploads, Key=self._prefix + name, Body=content)
 
     def _results(self) -> set[str]:
         """Keys of the worker's results."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self._environment["RESULTS_BUCKET"], Prefix=f"{self._worker}/"
-        )
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._here.results, Prefix=f"{self._worker}/")
         keys = {thing["Key"] for page in pages for thing in page.get("Contents", [])}
         return {key for key in keys if key.endswith("/result.json")}
 
     def _is_done(self, letter: Letter) -> bool:
-        return result_is_there(self._s3, self._environment["RESULTS_BUCKET"], self._worker, letter)
+        return result_is_there(self._s3, self._here.results, self._worker, letter)
 
     def _ran(self) -> list[Kept]:
         """Tasks that have run since the burst began."""
@@ -271,33 +268,14 @@ class _Burst:
 
     def _cost(self, kept: Kept) -> float:
         ended = self._compute.clock.now() if kept.stopped is None else kept.stopped
+        environment = self._here.environment
         return fargate_usd(
-            vcpu=float(self._environment["VCPU"]),
-            memory_gb=float(self._environment["MEMORY_GB"]),
+            vcpu=float(environment["VCPU"]),
+            memory_gb=float(environment["MEMORY_GB"]),
             seconds=ended - max(kept.started or ended, self._start),
-            architecture=self._environment["ARCHITECTURE"],
+            architecture=environment["ARCHITECTURE"],
             spot=kept.provider == "FARGATE_SPOT",
         )
-
-
-def queue_workers(cloud: Cloud) -> dict[str, tuple[Service, dict[str, str]]]:
-    """The service of each queue worker of the stack, and its container's environment."""
-    found: dict[str, tuple[Service, dict[str, str]]] = {}
-    for service in cloud.compute.services.all():
-        described = cloud.client("ecs").describe_task_definition(taskDefinition=service.model.task_definition)
-        [container, *_] = described["taskDefinition"]["containerDefinitions"]
-        environment = {item["name"]: item["value"] for item in container["environment"]}
-        found[environment["WORKER"]] = service, environment
-    return found
-
-
-def _prefix(cloud: Cloud, worker: str) -> str:
-    """Where the worker's uploads go."""
-    file = cloud.project / "workers" / worker / "worker.yaml"
-    manifest, problems = read_manifest(file, str(file))
-    if manifest is None or manifest.trigger.queue is None:
-        raise ProgramError(f"{file} has no trigger queue: {'; '.join(map(str, problems))}")
-    return manifest.trigger.queue.prefix
 
 
 def _shower(live: Live) -> Callable[[Sample], None]:

@@ -11,10 +11,13 @@ from typing import Any
 import urllib3
 from werkzeug import Request, Response
 
+from batchctl.letters import DeadLetters
+from components.problems import suggestion
 from sandbox.cloud import Cloud
 from sandbox.compute.services import Kept
 from sandbox.http_server import HttpServer
 from sandbox.program import ProgramError
+from sandbox.queue_workers import QueueWorker, queue_workers
 
 FILE = "control.json"
 SPOT = "FARGATE_SPOT"
@@ -37,6 +40,9 @@ class Control:
             "kill": self._kill,
             "capacity": self._capacity,
             "clock": self._clock,
+            "upload": self._upload,
+            "outcome": self._outcome,
+            "letters": self._letters,
         }
         self._server = HttpServer(self._answer)
         self._file.touch(mode=0o600)
@@ -93,6 +99,46 @@ class Control:
     def _clock(self, wish: dict[str, Any]) -> dict[str, float]:
         self._cloud.compute.clock.factor = float(wish["factor"])
         return {"factor": self._cloud.compute.clock.factor}
+
+    def _upload(self, wish: dict[str, Any]) -> str:
+        """Put a file of this machine where the worker takes its uploads from; its key."""
+        here, file = self._queue_worker(wish["worker"]), Path(wish["file"])
+        if here.trigger.suffixes and not file.name.lower().endswith(here.trigger.suffixes):
+            raise Unknown(f"{file.name}: {here.name} takes files that end in {', '.join(here.trigger.suffixes)}.")
+        key = here.trigger.prefix + file.name
+        self._cloud.client("s3").put_object(Bucket=here.uploads, Key=key, Body=file.read_bytes())
+        return key
+
+    def _outcome(self, wish: dict[str, Any]) -> dict[str, Any]:
+        """How many messages are left, and what the worker has written since an instant."""
+        here, s3 = self._queue_worker(wish["worker"]), self._cloud.client("s3")
+        idle = self._cloud.compute.asynchronous.settle(0)
+        waiting = sum(self._cloud.compute.queues.backlog(here.queue)) + (not idle)
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=here.results, Prefix=f"{here.name}/")
+        found = [thing for page in pages for thing in page.get("Contents", [])]
+        new = [thing["Key"] for thing in found if thing["LastModified"].timestamp() >= wish["since"]]
+        return {
+            "waiting": waiting,
+            "written": [f"s3://{here.results}/{key}" for key in new],
+            "results": [
+                s3.get_object(Bucket=here.results, Key=key)["Body"].read().decode()
+                for key in new
+                if key.endswith("/result.json")
+            ],
+        }
+
+    def _letters(self, wish: dict[str, Any]) -> dict[str, tuple[str, str]]:
+        """The worker's dead letters, some of them if there are many: message id → key of the upload, and the reason."""
+        dead_letters = DeadLetters(self._cloud.client("sqs"), self._queue_worker(wish["worker"]).queue)
+        letters = dead_letters.receive()
+        dead_letters.let_go(letters)
+        return {letter.message_id: (letter.key, letter.reason) for letter in letters}
+
+    def _queue_worker(self, name: str) -> QueueWorker:
+        workers = queue_workers(self._cloud)
+        if name not in workers:
+            raise Unknown(f"The stack has no queue worker {name}; {suggestion(name, sorted(workers))}.")
+        return workers[name]
 
 
 def status(cloud: Cloud) -> dict[str, Any]:

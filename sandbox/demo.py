@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
@@ -16,11 +16,12 @@ from rich.table import Table
 
 from components.stackfile import engine_config
 from sandbox.burst import Report as Burst
-from sandbox.burst import burst, images, queue_workers, tell
+from sandbox.burst import burst, images, tell
 from sandbox.check import console, report
 from sandbox.client import CallFailed, Client
 from sandbox.cloud import Cloud
 from sandbox.deployment import Deployment, Refused, fresh_cloud
+from sandbox.queue_workers import queue_workers
 from sandbox.receivers import Receivers, local_channels
 from sandbox.serve import tell_what_only_exists_on_aws
 
@@ -36,7 +37,7 @@ def demo(project: Path, stack: str) -> int:
     """0 only if every policy passed and every job succeeded."""
     started = time.monotonic()
     config = engine_config(project, stack)
-    console.rule(f"1 · Deploy stack {stack} into the sandbox")
+    console.rule(f"Deploy stack {stack} into the sandbox")
     with fresh_cloud(project, stack, config) as cloud, closing(Receivers()) as receivers:
         try:
             deployment = Deployment(project, stack, config | local_channels(cloud, receivers), cloud)
@@ -44,29 +45,37 @@ def demo(project: Path, stack: str) -> int:
             report(refusal.violations)
             return 1
         on_aws = sum(resource.type.startswith("aws") for resource in deployment.run.resources)
-        console.print(f"{on_aws} AWS resources; API at {deployment.url}")
+        console.print(f"{on_aws} AWS resources" + (f"; API at {deployment.url}" if deployment.has_api else ""))
         tell_what_only_exists_on_aws(cloud.declared_only)
-        console.rule("2 · Policies")
-        passed = report(deployment.violations)
-        console.rule("3 · Jobs through the API")
-        client = Client(deployment.url, deployment.key)
-        submitted, refused = _submit(client, project / "samples")
-        jobs = _watch(client, submitted)
-        console.rule("4 · Results")
-        for job_id, file in submitted.items():
-            _show(client, jobs[job_id], file)
-        console.rule("5 · Notifications")
-        _show_notices(receivers, jobs)
-        console.rule("6 · A burst of uploads for a queue worker")
+        console.rule("Policies")
+        good = report(deployment.violations)
+        jobs, failures = _jobs(deployment, receivers, project / "samples") if deployment.has_api else ([], [])
+        console.rule("A burst of uploads for a queue worker")
         uploads = _burst(cloud)
-    console.rule("7 · Summary")
+    console.rule("Summary")
     _summary(jobs, uploads, time.monotonic() - started)
-    failed = [f"{submitted[id_].name}: {job.get('reason', job['status'])}" for id_, job in jobs.items() if _bad(job)]
-    for line in [*failed, *refused]:
+    for line in failures:
         console.print(f"[red]✗[/] {escape(line)}")
-    good = passed and bool(jobs) and not failed and not refused and (uploads is None or uploads.good)
+    good = good and bool(jobs or uploads) and not failures and (uploads is None or uploads.good)
     console.print("[green bold]Everything succeeded.[/]" if good else "[red bold]Not everything succeeded.[/]")
     return 0 if good else 1
+
+
+def _jobs(deployment: Deployment, receivers: Receivers, samples: Path) -> tuple[list[Mapping[str, Any]], list[str]]:
+    """Run a job for each sample; the jobs as they ended, and what went wrong, in words."""
+    console.rule("Jobs through the API")
+    client = Client(deployment.url, deployment.key)
+    submitted, refused = _submit(client, samples)
+    jobs = _watch(client, submitted)
+    console.rule("Results")
+    for job_id, file in submitted.items():
+        _show(client, jobs[job_id], file)
+    console.rule("Notifications")
+    _show_notices(receivers, jobs)
+    failed = [f"{submitted[id_].name}: {job.get('reason', job['status'])}" for id_, job in jobs.items() if _bad(job)]
+    if not jobs:
+        failed.append("no sample was for a worker of this stack")
+    return list(jobs.values()), failed + refused
 
 
 def _bad(job: Mapping[str, Any]) -> bool:
@@ -173,16 +182,18 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _summary(jobs: Mapping[str, Mapping[str, Any]], uploads: Burst | None, seconds: float) -> None:
-    cost = sum(job.get("cost_usd") or 0 for job in jobs.values())
+def _summary(jobs: Sequence[Mapping[str, Any]], uploads: Burst | None, seconds: float) -> None:
+    cost = sum(job.get("cost_usd") or 0 for job in jobs)
     own = getrusage(RUSAGE_SELF).ru_maxrss / 1024
-    largest = max((job.get("peak_memory_mb", 0) for job in jobs.values()), default=0)
-    good = sum(job["status"] == "SUCCEEDED" for job in jobs.values())
-    console.print(f"[bold]Jobs[/]: {good} of {len(jobs)} succeeded.")
-    console.print(
-        f"On AWS their tasks would cost ${cost:.6f} (us-east-1 list price, one-minute minimum, Spot at 70 % off)."
-    )
+    largest = max((job.get("peak_memory_mb", 0) for job in jobs), default=0)
+    good = sum(job["status"] == "SUCCEEDED" for job in jobs)
+    if jobs:
+        console.print(f"[bold]Jobs[/]: {good} of {len(jobs)} succeeded.")
+        console.print(
+            f"On AWS their tasks would cost ${cost:.6f} (us-east-1 list price, one-minute minimum, Spot at 70 % off)."
+        )
     if uploads:
         console.print("[bold]Burst[/]: ", end="")
         tell(uploads)
-    console.print(f"{seconds:.1f} s from start to end. Peak memory: sandbox {own:.0f} MB, largest task {largest} MB.")
+    of_jobs = f", largest job {largest} MB" if jobs else ""
+    console.print(f"{seconds:.1f} s from start to end. Peak memory: sandbox {own:.0f} MB{of_jobs}.")

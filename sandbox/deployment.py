@@ -29,6 +29,11 @@ class Deployment:
         self.violations["update"] = analyze(self.run.resources, config=load(stack))
 
     @property
+    def has_api(self) -> bool:
+        """Whether a worker of the stack is reached through the job API."""
+        return "apiUrl" in self.run.exports
+
+    @property
     def url(self) -> str:
         return self.run.exports["apiUrl"]
 

@@ -11,6 +11,7 @@ from components.stackfile import engine_config
 from sandbox.check import console, report
 from sandbox.control import Control
 from sandbox.deployment import Deployment, Refused, fresh_cloud
+from sandbox.queue_workers import queue_workers
 
 
 def serve(project: Path, stack: str) -> int:
@@ -28,19 +29,32 @@ def serve(project: Path, stack: str) -> int:
             signal.signal(number, lambda *_: stop.set())
         report(deployment.violations)
         tell_what_only_exists_on_aws(cloud.declared_only)
-        console.print(f"\n[bold]API[/] {deployment.url}\n[bold]Key[/] {deployment.key}\n")
-        console.print("In another terminal:\n", style="bold")
-        console.print(f"  export API={deployment.url}\n  export KEY={deployment.key}")
-        console.print('  curl -s -H "x-api-key: $KEY" $API/workers')
+        _say_how_to_use_it(deployment, stack)
         console.print(
             f"\nLogs are in {cloud.folder.relative_to(project)}/logs. A changed worker or stack needs a restart."
         )
-        console.print("See python -m sandbox status, and python -m sandbox chaos --help for faults.")
         console.print("Ctrl-C stops everything.")
         with closing(Control(cloud)):
             stop.wait()
         console.print("Stopping …")
     return 0
+
+
+def _say_how_to_use_it(deployment: Deployment, stack: str) -> None:
+    if deployment.has_api:
+        console.print(f"\n[bold]API[/] {deployment.url}\n[bold]Key[/] {deployment.key}")
+    console.print("\nIn another terminal:\n", style="bold")
+    if deployment.has_api:
+        console.print(f"  export API={deployment.url}\n  export KEY={deployment.key}")
+        console.print('  curl -s -H "x-api-key: $KEY" $API/workers\n')
+    if workers := queue_workers(deployment.cloud):
+        command = f".venv/bin/python -m sandbox {{}} --stack {stack}"
+        for name in workers:
+            console.print(f"  {command.format(f'upload {name} <file>')}", markup=False)
+        console.print(f"  {command.format('status')}\n", markup=False)
+        console.print("For batchctl and AWS's own tools:\n", style="bold")
+        for name, value in deployment.cloud.environment().items():
+            console.print(f"  export {name}={value}")
 
 
 def tell_what_only_exists_on_aws(declared_only: dict[str, int]) -> None:

@@ -125,6 +125,19 @@ def test_a_worker_that_is_not_there_is_told(
     assert cloud.records() == []
 
 
+def test_the_region_is_that_of_the_stacks_file(cloud: Cloud, monkeypatch: pytest.MonkeyPatch):
+    cloud.bury("a")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
+    assert run(monkeypatch, "image_processor") == 0
+
+
+def test_a_stack_that_is_not_there_is_told_with_the_nearest(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert run(monkeypatch, "image_processor", "--stack", "prd") == 1
+    assert "there is no stack 'prd'; nearest: 'prod'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
