@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from jsonschema import Draft7Validator
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from components import units
@@ -224,7 +225,8 @@ def read_manifest(path: Path, file: str) -> tuple[Manifest | None, list[Problem]
         problems += contradictions(manifest, document.source.inside("trigger", "queue"))
         problems += _loop(manifest, document.source)
     if isinstance(document.data, dict) and "input" in document.data:
-        problems += check_input_schema(document.data["input"], document.source.inside("input"))
+        found = check_input_schema(document.data["input"], document.source.inside("input"))
+        problems += found or (_refusals(manifest, document.source.inside("input")) if manifest else [])
     return manifest, problems
 
 
@@ -236,6 +238,23 @@ def contradictions(manifest: Manifest, trigger: Source) -> list[Problem]:
     processing = units.duration_text(queue.processing_seconds)
     wrong = f"{processing} is longer than the timeout, {units.duration_text(timeout)}"
     return [trigger.problem(wrong, ("processing",))]
+
+
+def _refusals(manifest: Manifest, schema: Source) -> list[Problem]:
+    """Why a queue worker's input, whose schema stands at `schema`, could be no upload at all."""
+    queue = manifest.trigger.queue
+    if queue is None:
+        return []
+    upload = {"bucket": "uploads", "key": f"{queue.prefix}name{''.join(queue.suffixes[:1])}", "etag": "0", "size": 1}
+    told = ", ".join(upload)
+    return [
+        schema.problem(
+            f"refuses every upload, of which a message says {told}: {error.message}",
+            right="describe all of these, or leave additionalProperties out",
+        )
+        for error in Draft7Validator(manifest.input).iter_errors(upload)
+        if error.validator in ("additionalProperties", "required", "type")  # others may hang on the values
+    ]
 
 
 def _loop(manifest: Manifest, source: Source) -> list[Problem]:
