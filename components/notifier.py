@@ -27,6 +27,7 @@ from components.storage import Bucket
 from components.tables import IdempotencyTable, JobsTable
 
 TIMEOUT_SECONDS = 60
+NOTICE_KEYS = ("notice#*",)  # which of them were sent, by their keys in the table
 ENDED = {"dynamodb": {"NewImage": {"status": {"S": ["SUCCEEDED", "FAILED", "CANCELLED"]}}}}
 
 
@@ -125,7 +126,7 @@ class Notifier(pulumi.ComponentResource):
                 environment={key: value for key, value in environment.items() if value},
                 statements=[
                     *consume_queue(queue.arn),
-                    *write_items(idempotency.arn, create=True, delete=True),
+                    *write_items(idempotency.arn, create=True, delete=True, keys=NOTICE_KEYS),
                     *link_objects(results.arn),
                     *publish(topic_arn),
                     *[statement for arn in secrets for statement in read_secret(arn)],

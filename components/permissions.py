@@ -101,10 +101,11 @@ def measure_queues(*queue_arns: str) -> list[Statement]:
 
 
 def write_items(
-    table_arn: str, *, create: bool = False, delete: bool = False, keys: Sequence[str] = ()
+    table_arn: str, *, read: bool = True, create: bool = False, delete: bool = False, keys: Sequence[str] = ()
 ) -> list[Statement]:
-    """Read and change single items of a table; only those whose key is like one of `keys`, if there are any."""
-    actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+    """Change single items of a table; only those whose key is like one of `keys`, if there are any."""
+    actions = ["dynamodb:UpdateItem"]
+    actions += ["dynamodb:GetItem"] if read else []
     actions += ["dynamodb:PutItem"] if create else []
     actions += ["dynamodb:DeleteItem"] if delete else []
     condition = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(keys)}} if keys else None
@@ -147,7 +148,7 @@ def stop_tasks(site: Site, cluster: str) -> list[Statement]:
 
 def protect_tasks(site: Site, cluster: str) -> list[Statement]:
     """Keep tasks from being stopped while they are busy; by the agent's endpoint a task reaches only itself."""
-    return _tasks(site, cluster, "ecs:GetTaskProtection", "ecs:UpdateTaskProtection")
+    return _tasks(site, cluster, "ecs:UpdateTaskProtection")
 
 
 def scale_services(site: Site, cluster: str, services: Sequence[str]) -> list[Statement]:

@@ -18,7 +18,7 @@ from components.queue import Queue
 from components.site import Site
 from components.storage import Bucket
 from components.tables import IdempotencyTable
-from components.task import FargateTask, FargateTaskArgs
+from components.task import STOP_TIMEOUT_SECONDS, FargateTask, FargateTaskArgs
 
 MIN_RECEIVES = 10
 OLDEST_MESSAGE_SECONDS = 30 * 60
@@ -33,7 +33,7 @@ class QueueWorker:
 
     prefix, suffixes, fifo, tenant: which uploads it takes, and in which order (`components.queue_trigger`).
     target: messages for each task. min_tasks, max_tasks: bounds of the number of tasks; cooldown_out, cooldown_in:
-        seconds between two changes, upwards and downwards.
+        seconds between two changes, upwards (of no use with fifo) and downwards.
     work: "cpu" or "io". concurrency: messages at a time in one task. effect: "once" or "repeatable".
     timeout: seconds for one message. attempts: how often one is tried; backoff: seconds before the second time.
     visibility: seconds for which a message that a task has received is hidden, unless the task extends it.
@@ -106,7 +106,8 @@ class QueueService(pulumi.ComponentResource):
         )
         self.task = self._task(cluster, idempotency, uploads, results)
         self._service(network, cluster)
-        self._scaling(cluster)
+        if not worker.fifo:
+            self._scaling(cluster)
         self._watch()
         self.register_outputs({"serviceName": self.service_name, "queueUrl": self.queue.url})
 
@@ -128,16 +129,20 @@ class QueueService(pulumi.ComponentResource):
             "TIMEOUT_SECONDS": str(worker.timeout),
             "MAX_ATTEMPTS": str(worker.attempts),
             "BACKOFF_SECONDS": str(worker.backoff),
+            "STOP_TIMEOUT_SECONDS": str(STOP_TIMEOUT_SECONDS),
         }
+        remembering = write_items(
+            idempotency.arn,
+            read=False,
+            delete=True,
+            keys=[f"failures#{worker.name}#*"],  # how often a message failed
+        )
+        if worker.effect == "once":  # what has been done
+            remembering += write_items(idempotency.arn, read=False, create=True, delete=True, keys=[f"{worker.name}#*"])
         serving = [
             *consume_queue(queue.arn),
             *send_messages(queue.arn, queue.dead_letter_arn),
-            *write_items(
-                idempotency.arn,
-                create=True,
-                delete=True,
-                keys=[f"{worker.name}#*", f"failures#{worker.name}#*"],  # what it has done, and how often it failed
-            ),
+            *remembering,
             *write_objects(results.arn, f"{worker.name}/"),
             *protect_tasks(self._site, cluster.cluster_name),
         ]
@@ -185,7 +190,12 @@ class QueueService(pulumi.ComponentResource):
         )
 
     def _scaling(self, cluster: Cluster) -> None:
-        """Target tracking between 1 and the maximum. Down to 0, and up from it, is the business of the scaler."""
+        """Target tracking between 1 and the maximum. Down to 0, and up from it, is the business of the scaler.
+
+        Not of a FIFO queue: each message group is served by one task at a time, and no metric counts the groups, so
+        that tracking a long queue of few groups would ask for tasks that stand idle. There the enqueuer and the
+        scaler, which know the groups, add tasks (`scaling.decision`), and take them away when the queue has drained.
+        """
         worker, tracked = self._worker, self._metrics("visible", "in_flight", "running")
         target = aws.appautoscaling.Target(
             worker.name,

@@ -75,7 +75,8 @@ class Cooldowns(Model):
 class QueueTrigger(Model):
     """Uploads below `prefix` that end in one of `suffixes`, in any case (none: all uploads), become messages.
 
-    fifo: those of a folder are worked on one after the other, in their order.
+    fifo: those of a folder are worked on one after the other, in their order. No task is added that would find no
+        folder of its own; tasks are taken away when the queue has drained.
     tenant: the folder at this level below the prefix, counted from 1, has a share of its own: it does not keep others
         waiting. With fifo, it is the folder whose order is kept.
     target: messages for each task. Or latency_seconds, how long a message may wait, and processing_seconds, what one
@@ -121,6 +122,13 @@ class QueueTrigger(Model):
         if "latency_seconds" in info.data:
             check_goal(info.data["latency_seconds"], processing)
         return processing
+
+    @field_validator("cooldown")
+    @classmethod
+    def _of_use(cls, cooldown: Cooldowns, info: ValidationInfo) -> Cooldowns:
+        if info.data.get("fifo") and "out_seconds" in cooldown.model_fields_set:
+            raise sentence("has no use for out with fifo: tasks follow the message groups at once")
+        return cooldown
 
     @field_validator("target")
     @classmethod

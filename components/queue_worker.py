@@ -35,7 +35,8 @@ from components.storage import Bucket
 from components.tables import IdempotencyTable
 
 SCALING_KEYS = ("scaling#*",)  # what the scaling remembers of each worker, by its keys in the table
-SCALER_TIMEOUT_SECONDS = 50  # the next round begins after a minute
+ROUND_SECONDS = 60  # of the scaler; also the shortest age for which Lambda and its scheduler keep an event
+SCALER_TIMEOUT_SECONDS = 50
 LOAD_TIMEOUT_SECONDS = 900  # the most that Lambda grants
 
 
@@ -113,7 +114,7 @@ class QueueWorkers(pulumi.ComponentResource):
         enqueuer = self._function(
             "enqueuer",
             {"UPLOADS_BUCKET": self._uploads.bucket_name, "SCALING_TABLE": self._idempotency.table_name},
-            [*send_messages(*queues), *self._scaling()],
+            [*send_messages(*queues), *self._scaling(read=False)],
             dead_letters=self._undelivered.arn,
         )
         # One rule for all: the enqueuer finds each upload's workers, and a rule for each would tell it twice of an
@@ -155,8 +156,16 @@ class QueueWorkers(pulumi.ComponentResource):
         scaler = self._function(
             "scaler",
             {"SCALING_TABLE": self._idempotency.table_name},
-            self._scaling(),
+            self._scaling(read=True),
             timeout=SCALER_TIMEOUT_SECONDS,
+        )
+        # What a round did not do, the next one does. Why it failed, its log says; its alarm on errors is enough.
+        aws.lambda_.FunctionEventInvokeConfig(
+            "scaler",
+            function_name=scaler.function.name,
+            maximum_event_age_in_seconds=ROUND_SECONDS,
+            maximum_retry_attempts=0,
+            opts=self._child,
         )
         role = Role(
             "scaler-schedule",
@@ -175,8 +184,8 @@ class QueueWorkers(pulumi.ComponentResource):
                 "arn": scaler.function_arn,
                 "role_arn": role.arn,
                 "dead_letter_config": {"arn": self._undelivered.queue_arn},
-                # What comes a minute late, the next round does.
-                "retry_policy": {"maximum_event_age_in_seconds": 60, "maximum_retry_attempts": 1},
+                # Of handing a round over, not of the round: a moment's refusal is not worth a dead letter.
+                "retry_policy": {"maximum_event_age_in_seconds": ROUND_SECONDS, "maximum_retry_attempts": 1},
             },
             opts=self._child,
         )
@@ -196,14 +205,14 @@ class QueueWorkers(pulumi.ComponentResource):
             timeout=LOAD_TIMEOUT_SECONDS,
         )
 
-    def _scaling(self) -> list[Statement]:
-        """See each queue's backlog, give its service tasks, remember when."""
+    def _scaling(self, *, read: bool) -> list[Statement]:
+        """See each queue's backlog, give its service tasks, remember when. read: also recall it."""
         return [
             *measure_queues(*(service.queue.arn for service in self.services)),
             *scale_services(
                 self._site, self._cluster.cluster_name, [service.service_name for service in self.services]
             ),
-            *write_items(self._idempotency.arn, keys=SCALING_KEYS),
+            *write_items(self._idempotency.arn, read=read, keys=SCALING_KEYS),
         ]
 
     def _function(

@@ -31,7 +31,9 @@ from components.stackfile import NAMESPACE
 FILES = ("worker.yaml", "handler.py")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 LONGEST_ROLE_NAME = 64  # Source: IAM quotas; of all that bears a worker's name, roles have the least room
-PLATFORM_NAMES = ("failures", "notice", "notices", "scaling", "undelivered")  # of its queues, and in its tables' keys
+PLATFORM_NAMES = (  # of its queues, and in its tables' keys
+    "failures", "notice", "notices", "redrive", "scaling", "undelivered",
+)  # fmt: skip
 QUEUE_KEYS = {
     "min_tasks": "min", "max_tasks": "max", "target": "target",
     "latency_seconds": "latency", "processing_seconds": "processing",

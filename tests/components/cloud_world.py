@@ -35,6 +35,7 @@ def _arns(found: Declared, resource: Any) -> Iterator[tuple[str, str]]:
             yield f"{arn}/caller/upload/page.html", owner
             for worker in found.names("aws:ecs/taskDefinition:TaskDefinition"):
                 yield f"{arn}/{worker}/0d5c1a52/result.json", f"{owner}, below {worker}/"
+            yield f"{arn}/uploads/load-3/0d5c1a52-00003.png", f"{owner}, below uploads/"
         case "aws:dynamodb/table:Table":
             yield arn, owner
             if "streamArn" in resource.outputs and inputs.get("streamEnabled"):
@@ -44,6 +45,13 @@ def _arns(found: Declared, resource: Any) -> Iterator[tuple[str, str]]:
         case "aws:ecs/cluster:Cluster":
             yield arn, owner
             yield f"{arn.replace(':cluster/', ':task/')}/0123456789abcdef", owner
+        case "aws:ecs/service:Service":
+            clusters = {cluster.id: cluster.inputs["name"] for cluster in found.all("aws:ecs/cluster:Cluster")}
+            service = f"service/{clusters[inputs['cluster']]}/{inputs['name']}"
+            yield f"arn:aws:ecs:{REGION}:{ACCOUNT}:{service}", owner
+        case "aws:cloudwatch/eventRule:EventRule":
+            yield arn, owner  # as the sandbox's engine invents it
+            yield f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{inputs['name']}", owner
         case "aws:cloudwatch/logGroup:LogGroup":
             yield arn, owner
             yield f"{arn}:log-stream:2026/11/21/[$LATEST]0123", owner

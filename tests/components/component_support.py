@@ -23,7 +23,14 @@ from sandbox.program import Recorded, Run, record
 PROJECT = Path(__file__).resolve().parents[2]
 REGION = "eu-central-1"
 STACKS = ("dev", "staging", "prod")
-WORKERS = ("content_analyzer", "image_alt_generator", "meta_desc_generator")
+API_WORKERS = ("content_analyzer", "image_alt_generator", "meta_desc_generator")
+QUEUE_WORKERS = ("image_processor",)
+WORKERS = tuple(sorted((*API_WORKERS, *QUEUE_WORKERS)))
+FUNCTIONS = {
+    "dev": ("api", "enqueuer", "launcher", "load_generator", "notifier", "scaler"),
+    "staging": ("api", "enqueuer", "launcher", "load_generator", "notifier", "scaler"),
+    "prod": ("api", "enqueuer", "launcher", "notifier", "scaler"),
+}
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # how the engine writes a value that is not known yet
 SITE = Site(project="serverless-batch", stack="test", account=ACCOUNT, region=REGION, partition=PARTITION)
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
 import botocore.session
 import pytest
 from botocore import xform_name
-from component_support import PROJECT, STACKS, WORKERS
+from component_support import API_WORKERS, PROJECT, QUEUE_WORKERS, STACKS, WORKERS
 
+DEFINITION = "aws:ecs/taskDefinition:TaskDefinition"
 # Service → the prefix of its actions.
 SERVICES = {
     "bedrock-runtime": "bedrock",
@@ -24,16 +25,18 @@ SERVICES = {
     "sns": "sns",
     "sqs": "sqs",
 }
-# Operations whose action has another name.
+# Operations whose actions have other names.
 RENAMED = {
-    "bedrock:Converse": "bedrock:InvokeModel",
-    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
-    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
-    "sqs:SendMessageBatch": "sqs:SendMessage",
+    "bedrock:Converse": {"bedrock:InvokeModel"},
+    "s3:CopyObject": {"s3:GetObject", "s3:PutObject"},
+    "sqs:ChangeMessageVisibilityBatch": {"sqs:ChangeMessageVisibility"},
+    "sqs:DeleteMessageBatch": {"sqs:DeleteMessage"},
+    "sqs:SendMessageBatch": {"sqs:SendMessage"},
 }
 # What Powertools calls for us.
 POWERTOOLS = {
     "DynamoDBPersistenceLayer": {f"dynamodb:{verb}Item" for verb in ("Delete", "Get", "Put", "Update")},
+    "_put_record": {"dynamodb:PutItem"},
     "get_secret": {"secretsmanager:GetSecretValue"},
 }
 # What AWS itself calls with the role.
@@ -42,19 +45,21 @@ MAPPING = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
 PASS = {"iam:PassRole"}  # RunTask hands the task's roles over
 TELL_MISSING = {"s3:ListBucket"}  # without it a missing object looks like a forbidden one
 PIPE = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "sqs:SendMessage"}
+SCHEDULE = {"lambda:InvokeFunction", "sqs:SendMessage"}
+PROTECTION = {"ecs:UpdateTaskProtection"}  # the agent's call, when the runtime asks it by PUT
 AGENT = {"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
 AGENT |= {"ecr:GetAuthorizationToken"} | LOGS
 
 
 @cache
-def operations() -> dict[str, str]:
-    """Method of a boto3 client or table → the action that it needs."""
+def operations() -> dict[str, set[str]]:
+    """Method of a boto3 client or table → the actions that it needs."""
     session = botocore.session.get_session()
     found = {}
     for service, prefix in SERVICES.items():
         for operation in session.get_service_model(service).operation_names:
             action = f"{prefix}:{operation}"
-            found[xform_name(operation)] = RENAMED.get(action, action)
+            found[xform_name(operation)] = RENAMED.get(action, {action})
     return found
 
 
@@ -67,7 +72,7 @@ def calls(tree: ast.AST) -> set[str]:
             method = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             # A method of one word, such as `query`, is one of AWS's only on a table.
             called = [method] if "_" in method or _on(node.func) in ("_table", "sns", "_client") else []
-            found |= {operations()[name] for name in [*named, *called] if name in operations()}
+            found |= set().union(*(operations()[name] for name in [*named, *called] if name in operations()))
             found |= POWERTOOLS.get(method, set())
     return found
 
@@ -82,70 +87,115 @@ def modules(*folders: str) -> list[Path]:
     return [file for folder in folders for file in sorted((PROJECT / folder).rglob("*.py"))]
 
 
-def store_calls(used: Iterable[str]) -> set[str]:
-    """Actions behind these methods of the job store."""
-    tree = ast.parse((PROJECT / "jobs/store.py").read_text())
-    [store] = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "JobStore"]
-    methods = {node.name: node for node in store.body if isinstance(node, ast.FunctionDef)}
+@cache
+def runtime(mode: str) -> tuple[Path, ...]:
+    """Modules of the runtime that a task imports which works off a queue, or which runs a job of the API."""
+    waiting, found = {{"api": "api_job", "queue": "queue_service"}[mode], "child"}, set()  # child: started by its path
+    while waiting:
+        file = PROJECT / f"workers/runtime/{waiting.pop()}.py"
+        found.add(file)
+        waiting |= {name for name in _imported(file) if PROJECT / f"workers/runtime/{name}.py" not in found}
+    return tuple(sorted(found))
+
+
+def _imported(file: Path) -> Iterator[str]:
+    """Modules of the runtime that a module imports itself."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "workers.runtime":
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("workers.runtime."):
+            yield str(node.module).rpartition(".")[2]
+
+
+def behind(file: str, used: Iterable[str], class_: str | None = None) -> set[str]:
+    """Actions behind these functions of a file, or of a class in it, and behind those that they use in turn."""
+    tree: ast.Module | ast.ClassDef = ast.parse((PROJECT / file).read_text())
+    if class_:
+        [tree] = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == class_]
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     found: set[str] = set()
-    waiting, done = set(used) & methods.keys(), set()
+    waiting, done = set(used) & functions.keys(), set()
     while waiting:
         name = waiting.pop()
         done.add(name)
-        found |= calls(methods[name])
-        inner = {node.attr for node in ast.walk(methods[name]) if isinstance(node, ast.Attribute) and _self(node)}
-        waiting |= (inner & methods.keys()) - done
+        found |= calls(functions[name])
+        waiting |= (_used(functions[name]) & functions.keys()) - done
     return found
 
 
-def _self(node: ast.Attribute) -> bool:
-    return isinstance(node.value, ast.Name) and node.value.id == "self"
+def _used(function: ast.FunctionDef) -> set[str]:
+    """Names of functions that it calls, its own object's methods among them."""
+    called = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
+    plain = {func.id for func in called if isinstance(func, ast.Name)}
+    return plain | {func.attr for func in called if isinstance(func, ast.Attribute) and _on(func) == "self"}
 
 
 @cache
-def needed(*folders: str) -> set[str]:
-    """Actions that the code in these folders needs, with what it uses of `jobs`."""
+def needed(*files: Path) -> set[str]:
+    """Actions that the code in these files needs, with what it uses of `jobs` and of `scaling`."""
     found: set[str] = set()
-    for file in modules(*folders):
+    for file in files:
         text = file.read_text()
         found |= calls(ast.parse(text))
-        found |= store_calls(re.findall(r"store\.(\w+)\(", text))
+        found |= behind("jobs/store.py", re.findall(r"store\.(\w+)\(", text), "JobStore")
+        found |= behind("scaling/memory.py", re.findall(r"memory\.(\w+)\(", text), "Memory")
+        if imported := re.search(r"from scaling\.service import (.+)", text):
+            found |= behind("scaling/service.py", imported[1].split(", "))
         if "result_link(" in text:
             found |= calls(ast.parse((PROJECT / "jobs/links.py").read_text()))
     return found
 
 
-WORKLOADS = {
-    "api-function": (("functions/api",), LOGS),
-    "launcher-function": (("functions/launcher",), LOGS | MAPPING | PASS),
-    "notifier-function": (("functions/notifier",), LOGS | MAPPING),
-    "notifier-pipe": ((), PIPE),
-    **{f"{worker}-execution": ((), AGENT) for worker in WORKERS},
+# Role → the code that has it, and what AWS does with it besides.
+WORKLOADS: Mapping[str, tuple[list[Path], set[str]]] = {
+    "api-function": (modules("functions/api"), LOGS),
+    "enqueuer-function": (modules("functions/enqueuer"), LOGS),
+    "launcher-function": (modules("functions/launcher"), LOGS | MAPPING | PASS),
+    "load_generator-function": (modules("functions/load_generator"), LOGS | TELL_MISSING),
+    "notifier-function": (modules("functions/notifier"), LOGS | MAPPING),
+    "notifier-pipe": ([], PIPE),
+    "scaler-function": (modules("functions/scaler"), LOGS),
+    "scaler-schedule": ([], SCHEDULE),
+    **{f"{worker}-execution": ([], AGENT) for worker in WORKERS},
     **{
-        f"{worker}-task": (("workers/runtime", "workers/engines", f"workers/{worker}"), TELL_MISSING)
-        for worker in WORKERS
+        f"{worker}-task": ([*runtime("api"), *modules("workers/engines", f"workers/{worker}")], TELL_MISSING)
+        for worker in API_WORKERS
+    },
+    **{
+        f"{worker}-task": ([*runtime("queue"), *modules(f"workers/{worker}")], TELL_MISSING | PROTECTION)
+        for worker in QUEUE_WORKERS
     },
 }
 # What only some stacks need: without the channel or the engine the code is there, but does not run.
 OPTIONAL = {"secretsmanager:GetSecretValue": {"dev", "staging", "prod"}, "bedrock:InvokeModel": {"dev"}}
+# What a workload does not need although its code could do it: this worker may repeat what it has done.
+UNUSED = {"image_processor-task": {"dynamodb:PutItem"}}
+MISSING = {"prod": {"load_generator-function"}}
+
+
+@pytest.mark.parametrize(("role", "name"), [(r, n) for n in STACKS for r in WORKLOADS if r not in MISSING.get(n, ())])
+def test_a_workload_may_do_what_its_code_does_and_nothing_more(stack, role: str, name: str) -> None:
+    files, by_aws = WORKLOADS[role]
+    granted = {action for statement in stack(name).statements(role) for action in statement["Action"]}
+    off = {action for action, stacks in OPTIONAL.items() if name in stacks} | UNUSED.get(role, set())
+    assert granted == (needed(*files) | by_aws) - off
 
 
 @pytest.mark.parametrize("name", STACKS)
-@pytest.mark.parametrize("role", WORKLOADS)
-def test_a_workload_may_do_what_its_code_does_and_nothing_more(stack, role: str, name: str) -> None:
-    folders, by_aws = WORKLOADS[role]
-    granted = {action for statement in stack(name).statements(role) for action in statement["Action"]}
-    off = {action for action, stacks in OPTIONAL.items() if name in stacks}
-    assert granted == (needed(*folders) | by_aws) - off
+def test_every_role_with_permissions_is_in_the_table(stack, name: str) -> None:
+    assert stack(name).names("aws:iam/rolePolicy:RolePolicy") == sorted(WORKLOADS.keys() - MISSING.get(name, set()))
 
 
-def test_every_role_with_permissions_is_in_the_table(stack) -> None:
-    assert stack("prod").names("aws:iam/rolePolicy:RolePolicy") == sorted(WORKLOADS)
+def test_a_worker_that_may_repeat_nothing_remembers_what_it_has_done(stack) -> None:
+    """UNUSED above is right as long as the manifests say so."""
+    containers = {d.name: d.inputs["containerDefinitions"] for d in stack("prod").all(DEFINITION)}
+    repeatable = {f"{name}-task" for name, text in containers.items() if '"EFFECT", "value": "repeatable"' in text}
+    assert repeatable == UNUSED.keys()
 
 
 def test_what_each_workload_calls() -> None:
     """The same, written out: what a reader of the code would say. Guards the reading above."""
-    assert needed("functions/api") == {
+    assert needed(*modules("functions/api")) == {
         "dynamodb:DeleteItem",
         "dynamodb:GetItem",
         "dynamodb:PutItem",
@@ -156,7 +206,7 @@ def test_what_each_workload_calls() -> None:
         "s3:PutObject",
         "sqs:SendMessage",
     }
-    assert needed("functions/launcher") == {
+    assert needed(*modules("functions/launcher")) == {
         "dynamodb:GetItem",
         "dynamodb:PutItem",
         "dynamodb:UpdateItem",
@@ -165,7 +215,7 @@ def test_what_each_workload_calls() -> None:
         "sqs:ChangeMessageVisibility",
         "sqs:SendMessage",
     }
-    assert needed("functions/notifier") == {
+    assert needed(*modules("functions/notifier")) == {
         "dynamodb:DeleteItem",
         "dynamodb:GetItem",
         "dynamodb:PutItem",
@@ -175,7 +225,11 @@ def test_what_each_workload_calls() -> None:
         "sns:Publish",
         "sqs:ChangeMessageVisibility",
     }
-    assert needed("workers/runtime", "workers/engines") == {
+    scaling = {"dynamodb:UpdateItem", "ecs:DescribeServices", "ecs:UpdateService", "sqs:GetQueueAttributes"}
+    assert needed(*modules("functions/enqueuer")) == scaling | {"sqs:SendMessage"}
+    assert needed(*modules("functions/scaler")) == scaling | {"dynamodb:GetItem"}
+    assert needed(*modules("functions/load_generator")) == {"s3:GetObject", "s3:PutObject"}
+    assert needed(*runtime("api"), *modules("workers/engines")) == {
         "bedrock:InvokeModel",
         "dynamodb:GetItem",
         "dynamodb:UpdateItem",
@@ -185,13 +239,29 @@ def test_what_each_workload_calls() -> None:
         "sqs:DeleteMessage",
         "sqs:SendMessage",
     }
-    assert needed(*(f"workers/{worker}" for worker in WORKERS)) == set()
+    assert needed(*runtime("queue")) == {
+        "dynamodb:DeleteItem",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "s3:GetObject",
+        "s3:PutObject",
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+        "sqs:SendMessage",
+    }
+    protection = (PROJECT / "workers/runtime/protection.py").read_text()
+    assert re.findall(r'request\("(\w+)"', protection) == ["PUT"]  # a GET would need one action more
+    assert needed(*modules(*(f"workers/{worker}" for worker in WORKERS))) == set()
 
 
 ENVIRONMENT = {
-    "api": ("functions/api", r"os\.environ\[\"(\w+)\"\]"),
-    "launcher": ("functions/launcher", r"os\.environ\[\"(\w+)\"\]"),
     "notifier": ("functions/notifier", r"(?:os\.environ\[|environment\.get\()\"(\w+)\""),
+    **{
+        name: (f"functions/{name}", r"os\.environ\[\"(\w+)\"\]")
+        for name in ("api", "enqueuer", "launcher", "load_generator", "scaler")
+    },
 }
 BY_AWS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}  # read by Powertools
 
@@ -200,17 +270,34 @@ BY_AWS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}  # read by 
 def test_a_function_gets_every_variable_that_it_reads_and_no_other(stack, function: str) -> None:
     folder, pattern = ENVIRONMENT[function]
     read = {name for file in modules(folder) for name in re.findall(pattern, file.read_text())}
-    given = stack("prod").inputs("aws:lambda/function:Function", function)["environment"]["variables"].keys() - BY_AWS
+    found = stack("staging").inputs("aws:lambda/function:Function", function)
+    given = found["environment"]["variables"].keys() - BY_AWS
     optional = {"SLACK_SECRET_ARN", "NOTION_SECRET_ARN", "NOTION_DATABASE_ID", "NOTION_URL"}
     assert given == read - optional
 
 
-def test_a_task_gets_every_variable_that_its_runtime_reads(stack) -> None:
-    read = set(re.findall(r"read(?:\.optional)?\(\"(\w+)\"", (PROJECT / "workers/runtime/settings.py").read_text()))
-    by_launcher, by_agent = {"JOBS", "CAPACITY_PROVIDER"}, {"ECS_CONTAINER_METADATA_URI_V4"}
-    for definition in stack("prod").all("aws:ecs/taskDefinition:TaskDefinition"):
-        [container] = json.loads(definition.inputs["containerDefinitions"])
-        given = {variable["name"] for variable in container["environment"]}
-        assert read - by_launcher - by_agent <= given
-        assert not given & (by_launcher | by_agent)
-        assert {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"} <= given
+def read_by_runtime(mode: str) -> set[str]:
+    """Variables that the runtime reads in this mode."""
+    tree = ast.parse((PROJECT / "workers/runtime/settings.py").read_text())
+    readers = {"mode", "_settings", f"_{mode}_settings"}
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in readers]
+    assert len(functions) == len(readers)
+    source = "".join(map(ast.unparse, functions))
+    return set(re.findall(r"read(?:er)?(?:\.optional)?\('(\w+)'", source))
+
+
+BY_LAUNCHER, BY_AGENT = {"JOBS", "CAPACITY_PROVIDER"}, {"ECS_CONTAINER_METADATA_URI_V4", "ECS_AGENT_URI"}
+DEFAULTS = {"MODE", "ENGINE"}  # `api` and none
+
+
+@pytest.mark.parametrize(("mode", "workers"), [("api", API_WORKERS), ("queue", QUEUE_WORKERS)])
+def test_a_task_gets_every_variable_that_its_runtime_reads(stack, mode: str, workers: tuple[str, ...]) -> None:
+    read = read_by_runtime(mode)
+    assert {"MODE", "WORKER", "QUEUE_URL", "MEMORY_GB"} < read
+    for name in workers:
+        [container] = json.loads(stack("prod").inputs(DEFINITION, name)["containerDefinitions"])
+        given = {variable["name"]: variable["value"] for variable in container["environment"]}
+        assert given.get("MODE", "api") == mode
+        assert read - BY_LAUNCHER - BY_AGENT - DEFAULTS <= given.keys()
+        assert not given.keys() & (BY_LAUNCHER | BY_AGENT)
+        assert {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"} <= given.keys()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from component_support import (
+    FUNCTIONS,
     REGION,
     STACKS,
     UNKNOWN,
@@ -45,11 +46,29 @@ CHILDREN = {
     },
     "permissions:Role": {"iam/role:Role", "iam/rolePolicy:RolePolicy"},
     "platform:Platform": {"aws"},  # the provider
+    "queue:DeadLetterQueue": {
+        "cloudwatch/metricAlarm:MetricAlarm",
+        "sqs/queue:Queue",
+        "sqs/queuePolicy:QueuePolicy",
+    },
     "queue:Queue": {
         "cloudwatch/metricAlarm:MetricAlarm",
         "sqs/queue:Queue",
         "sqs/queuePolicy:QueuePolicy",
         "sqs/redriveAllowPolicy:RedriveAllowPolicy",
+    },
+    "queue_service:QueueService": {
+        "appautoscaling/policy:Policy",
+        "appautoscaling/target:Target",
+        "cloudwatch/metricAlarm:MetricAlarm",
+        "ecs/service:Service",
+    },
+    "queue_worker:QueueWorkers": {
+        "cloudwatch/eventRule:EventRule",
+        "cloudwatch/eventTarget:EventTarget",
+        "lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
+        "lambda/permission:Permission",
+        "scheduler/schedule:Schedule",
     },
     "rest_api:RestApi": {
         "apigateway/account:Account",
@@ -67,6 +86,7 @@ CHILDREN = {
     "storage:Bucket": {
         "s3/bucket:Bucket",
         "s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+        "s3/bucketNotification:BucketNotification",
         "s3/bucketOwnershipControls:BucketOwnershipControls",
         "s3/bucketPolicy:BucketPolicy",
         "s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
@@ -141,7 +161,7 @@ def test_a_preview_declares_the_resources_of_the_update(stack, name: str) -> Non
 def test_at_preview_a_policy_can_read_all_that_a_role_may_do_and_who_may_assume_it(stack, name: str) -> None:
     before, after = stack(name, preview=True), stack(name)
     roles = before.all(ROLE_COMPONENT)
-    assert len(roles) == 2 * len(WORKERS) + 4
+    assert {role.name for role in roles} == set(after.names("aws:iam/rolePolicy:RolePolicy"))
     for role in roles:
         assert UNKNOWN not in json.dumps(role.inputs), role.urn
         assert role.inputs["statements"] == after.statements(role.name)
@@ -163,7 +183,8 @@ def test_each_workload_has_a_role_of_its_own(stack, name: str) -> None:
     functions = {function.inputs["role"] for function in found.all("aws:lambda/function:Function")}
     pipes = {pipe.inputs["roleArn"] for pipe in found.all("aws:pipes/pipe:Pipe")}
     gateway = {account.inputs["cloudwatchRoleArn"] for account in found.all("aws:apigateway/account:Account")}
-    users = [tasks, functions, pipes, gateway]
-    assert [len(roles) for roles in users] == [2 * len(WORKERS), 3, 1, 1]
+    schedules = {schedule.inputs["target"]["roleArn"] for schedule in found.all("aws:scheduler/schedule:Schedule")}
+    users = [tasks, functions, pipes, gateway, schedules]
+    assert [len(roles) for roles in users] == [2 * len(WORKERS), len(FUNCTIONS[name]), 1, 1, 1]
     assert set.union(*users) == {role.outputs["arn"] for role in found.all("aws:iam/role:Role")}
     assert sum(map(len, users)) == len(set.union(*users))

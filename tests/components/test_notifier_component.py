@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import re
+from fnmatch import fnmatchcase
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer, IdempotencyConfig
 from component_support import (
     ACCOUNT,
     PROJECT,
@@ -141,3 +144,16 @@ def test_each_address_is_subscribed_to_the_topic_of_notices() -> None:
     subscribed = [s.inputs for s in found.all("aws:sns/topicSubscription:TopicSubscription")]
     assert sorted(s["endpoint"] for s in subscribed) == ["a@example.com", "b@example.com"]
     assert {s["topic"] for s in subscribed} == {found.one("aws:sns/topic:Topic", "notices").outputs["arn"]}
+
+
+def test_of_the_shared_table_the_notifier_reaches_its_own_items_only() -> None:
+    [prefix] = re.findall(r'key_prefix="(\w+)"', (PROJECT / "functions/notifier/notices.py").read_text())
+    layer = DynamoDBPersistenceLayer("t", boto3_client=cast(Any, object()))
+    layer.configure(IdempotencyConfig(), key_prefix=prefix)
+    [keys] = [
+        statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+        for statement in notifier().statements("notifier-function")
+        if "dynamodb:PutItem" in statement["Action"]
+    ]
+    written = layer._get_hashed_idempotency_key({"job_id": "j"})
+    assert [fnmatchcase(key, pattern) for key in (written, "scaling#sizes") for pattern in keys] == [True, False]

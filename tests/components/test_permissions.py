@@ -83,6 +83,10 @@ GRANTS: dict[str, tuple[Callable[[], list[Statement]], list[dict[str, Any]]]] = 
         lambda: permissions.write_items(TABLE, create=True, delete=True),
         [granted(["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], TABLE)],
     ),
+    "change items without reading them": (
+        lambda: permissions.write_items(TABLE, read=False),
+        [granted("dynamodb:UpdateItem", TABLE)],
+    ),
     "change the items whose keys begin alike": (
         lambda: permissions.write_items(TABLE, keys=["a#*", "b#*"]),
         [
@@ -133,7 +137,7 @@ GRANTS: dict[str, tuple[Callable[[], list[Statement]], list[dict[str, Any]]]] = 
         lambda: permissions.protect_tasks(SITE, "c"),
         [
             granted(
-                ["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"],
+                "ecs:UpdateTaskProtection",
                 f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/c/*",
                 Condition=ON_CLUSTER,
             )

@@ -37,6 +37,8 @@ PROFILE = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:inference-profile/eu.{MODEL}"
 FOREIGN = (
     f"arn:aws:bedrock:{REGION}::foundation-model/anthropic.claude-3-haiku-20240307-v1:0",
     f"arn:aws:bedrock:{REGION}:{ACCOUNT}:inference-profile/us.{MODEL}",
+    f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/serverless-batch-dev-tasks/serverless-batch-dev-image-processor-2",
+    f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/serverless-batch-dev-tasks-2/serverless-batch-dev-image-processor",
     f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/serverless-batch-dev-content-analyzer-2:1",
     f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/serverless-batch-dev-tasks-2/0123",
     f"arn:aws:iam::{ACCOUNT}:role/Administrator",
@@ -136,9 +138,26 @@ def test_aws_gives_the_keys_of_every_condition_with_the_action(found: Declared) 
 def test_tasks_are_started_stopped_and_described_on_the_stacks_cluster_only(found: Declared) -> None:
     cluster = found.one("aws:ecs/cluster:Cluster").outputs["arn"]
     conditions = {s.actions[0]: s.condition for s in statements(found) if s.actions[0].startswith("ecs:")}
-    assert conditions.keys() == {"ecs:RunTask", "ecs:StopTask", "ecs:DescribeTasks"}
+    scaling = conditions.pop("ecs:DescribeServices")
+    assert scaling == {}  # the ARN of a service names its cluster
+    assert conditions.keys() == {"ecs:RunTask", "ecs:StopTask", "ecs:DescribeTasks", "ecs:UpdateTaskProtection"}
     for condition in conditions.values():
         assert condition == {"ArnEquals": {"ecs:cluster": cluster}}
+
+
+def test_of_the_shared_table_every_workload_reaches_items_of_its_own_only(found: Declared) -> None:
+    table = found.one("aws:dynamodb/table:Table", "idempotency").outputs["arn"]
+    patterns: dict[str, set[str]] = {}
+    for role, actions, resources, condition in statements(found):
+        if resources == [table]:
+            assert all(action.endswith("Item") for action in actions)
+            patterns.setdefault(role, set()).update(condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"])
+    assert patterns == {
+        "enqueuer-function": {"scaling#*"},
+        "image_processor-task": {"failures#image_processor#*"},
+        "notifier-function": {"notice#*"},
+        "scaler-function": {"scaling#*"},
+    }
 
 
 def test_a_model_in_another_region_may_be_called_through_the_profile_only(stack) -> None:
@@ -186,12 +205,15 @@ def workloads(found: Declared) -> Iterator[tuple[str, dict[str, str]]]:
 def test_whatever_a_workload_is_told_of_it_may_use(found: Declared) -> None:
     """The other way round than above: tables, queues, topics, secrets, buckets and the cluster of an environment."""
     named = {"TABLE": "table/{}", "BUCKET": ":::{}", "CLUSTER": "cluster/{}", "QUEUE_URL": ":{}", "DLQ_URL": ":{}"}
+    only_compares = {("enqueuer-function", "UPLOADS_BUCKET")}  # with the bucket that an event tells of
     roles = {role.outputs["arn"]: role.name for role in found.all("aws:iam/role:Role")}
     for role, environment in workloads(found):
         mine = [s for s in statements(found) if s.role == roles[role]]
         reach = {r.removesuffix("/*") for s in mine for r in s.resources}
         reach |= {s.condition["ArnEquals"]["ecs:cluster"] for s in mine if "ArnEquals" in s.condition}
         for variable, value in environment.items():
+            if (roles[role], variable) in only_compares:
+                continue
             ends = [form.format(value.rpartition("/")[2]) for name, form in named.items() if variable.endswith(name)]
             ends += [value] if variable.endswith("_ARN") else []
             for end in ends:
@@ -210,8 +232,8 @@ def test_resource_policies_are_about_the_resource_that_they_are_on(found: Declar
     where = {"queueUrl": "aws:sqs/queuePolicy:QueuePolicy", "bucket": "aws:s3/bucketPolicy:BucketPolicy"}
     for key, type_ in where.items():
         for policy in found.all(type_):
-            [statement] = json.loads(policy.inputs["policy"])["Statement"]
-            assert {arn.removesuffix("/*") for arn in statement["Resource"]} == {known[policy.inputs[key]]}
+            for statement in json.loads(policy.inputs["policy"])["Statement"]:
+                assert {arn.removesuffix("/*") for arn in statement["Resource"]} == {known[policy.inputs[key]]}
             del known[policy.inputs[key]]
     assert known == {}
 
@@ -222,6 +244,8 @@ def test_every_trust_is_for_the_service_that_uses_the_role(found: Declared) -> N
         users[function.inputs["role"]] = "lambda"
     for pipe in found.all("aws:pipes/pipe:Pipe"):
         users[pipe.inputs["roleArn"]] = "pipes"
+    for schedule in found.all("aws:scheduler/schedule:Schedule"):
+        users[schedule.inputs["target"]["roleArn"]] = "scheduler"
     for definition in found.all("aws:ecs/taskDefinition:TaskDefinition"):
         users |= dict.fromkeys((definition.inputs["taskRoleArn"], definition.inputs["executionRoleArn"]), "ecs-tasks")
     users[found.inputs("aws:apigateway/account:Account")["cloudwatchRoleArn"]] = "apigateway"

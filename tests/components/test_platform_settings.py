@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from component_support import (
     ACCOUNT,
+    API_WORKERS,
     PROJECT,
     REGION,
     WORKERS,
+    Declared,
     containers,
     declared,
     platform,
@@ -81,19 +83,26 @@ IMAGES = {
 }
 
 
-def test_an_image_given_by_digest_is_used_and_not_built() -> None:
-    found = platform({"images": IMAGES})
+@pytest.fixture(scope="module")
+def with_images() -> Declared:
+    return platform({"images": IMAGES})
+
+
+def test_an_image_given_by_digest_is_used_and_not_built(with_images: Declared) -> None:
+    found = with_images
     assert {name: container["image"] for name, container in containers(found).items()}.items() >= IMAGES.items()
     for type_ in ("awsx:ecr:Image", "awsx:ecr:Repository", "serverless-batch:image:WorkerImage"):
-        assert found.names(type_) == ["meta_desc_generator"]
+        assert found.names(type_) == sorted(set(WORKERS) - IMAGES.keys())
 
 
-def test_an_image_is_pulled_from_the_ecr_repository_that_it_lies_in_and_elsewhere_without_permission() -> None:
-    found = platform({"images": IMAGES})
+def test_an_image_is_pulled_from_the_ecr_repository_that_it_lies_in_and_elsewhere_without_permission(
+    with_images: Declared,
+) -> None:
+    found = with_images
     own = found.inputs("awsx:ecr:Repository", "meta_desc_generator")["name"]
     pulls = {
         worker: [s["Resource"] for s in found.statements(f"{worker}-execution") if "ecr:BatchGetImage" in s["Action"]]
-        for worker in WORKERS
+        for worker in API_WORKERS
     }
     assert pulls == {
         "content_analyzer": [["arn:aws:ecr:us-east-1:210987654321:repository/team/words"]],
@@ -143,7 +152,7 @@ def test_an_offline_worker_may_call_no_model(stack) -> None:
 def test_a_worker_calls_bedrock_with_its_own_role(stack) -> None:
     found = stack("prod")
     engine = {"kind": "bedrock", "model": "eu.amazon.nova-lite-v1:0"}
-    for worker in WORKERS:
+    for worker in API_WORKERS:
         assert json.loads(variables(containers(found)[worker])["ENGINE"]) == engine
         calls = [s for s in found.statements(f"{worker}-task") if s["Action"] == ["bedrock:InvokeModel"]]
         assert [s["Resource"][0].split("/")[-1] for s in calls] == [engine["model"], "amazon.nova-lite-v1:0"]

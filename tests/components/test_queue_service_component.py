@@ -11,7 +11,7 @@ from queue_worker_support import EXTRA, queue_workers, worker
 from components.queue_service import max_receives
 from sandbox.compute.metric_math import evaluate
 from workers.runtime.failures import FailureCount
-from workers.runtime.idempotency import Ledger
+from workers.runtime.idempotency import Claim, Ledger
 
 SERVICE, DEFINITION = "aws:ecs/service:Service", "aws:ecs/taskDefinition:TaskDefinition"
 TARGET, POLICY = "aws:appautoscaling/target:Target", "aws:appautoscaling/policy:Policy"
@@ -25,20 +25,20 @@ def found() -> Declared:
     """`sizes` is an ordinary worker; the others differ where it matters."""
     return queue_workers(
         worker("sizes"),
-        worker("mixed", prefix="mixed/", spot_share=70, on_demand_base=1, min_tasks=1, timeout=900),
         worker(
-            "steady",
-            prefix="steady/",
-            fifo=True,
-            visibility=240,
+            "mixed",
+            prefix="mixed/",
+            spot_share=70,
+            on_demand_base=1,
             target=9,
-            spot_share=0,
             min_tasks=3,
             max_tasks=7,
             cooldown_out=30,
             cooldown_in=600,
-            timeout=3600,
+            timeout=900,
+            effect="repeatable",
         ),
+        worker("steady", prefix="steady/", fifo=True, visibility=240, spot_share=0, min_tasks=2, timeout=3600),
     )
 
 
@@ -91,50 +91,81 @@ def test_a_task_is_told_everything_that_the_runtime_reads(found: Declared) -> No
         "TIMEOUT_SECONDS": "300",
         "MAX_ATTEMPTS": "3",
         "BACKOFF_SECONDS": "10",
+        "STOP_TIMEOUT_SECONDS": "120",
     }
+
+
+def test_a_task_ends_before_ecs_kills_it(found: Declared) -> None:
+    for definition in found.all(DEFINITION):
+        [container] = json.loads(definition.inputs["containerDefinitions"])
+        assert environment(found, definition.name)["STOP_TIMEOUT_SECONDS"] == str(container["stopTimeout"])
 
 
 def test_a_task_may_work_on_its_own_queue_and_write_its_own_results_and_nothing_else(found: Declared) -> None:
     queue, dead_letters = SITE.arn("sqs", NAME), SITE.arn("sqs", f"{NAME}-dlq")
-    may = {tuple(s["Action"]): s["Resource"] for s in found.statements("sizes-task")}
+    made = found.statements("sizes-task")
+    may = {tuple(s["Action"]): s["Resource"] for s in made}
+    assert len(may) == len(made)
+    table = [SITE.arn("dynamodb", "table/serverless-batch-test-idempotency")]
     assert may == {
         ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"): [queue],
         ("sqs:SendMessage",): [queue, dead_letters],
-        ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"): [
-            SITE.arn("dynamodb", "table/serverless-batch-test-idempotency")
-        ],
+        ("dynamodb:DeleteItem", "dynamodb:UpdateItem"): table,
+        ("dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"): table,
         ("s3:PutObject",): [f"arn:aws:s3:::serverless-batch-test-results-{ACCOUNT}/sizes/*"],
-        ("ecs:GetTaskProtection", "ecs:UpdateTaskProtection"): [SITE.arn("ecs", f"task/{CLUSTER}/*")],
+        ("ecs:UpdateTaskProtection",): [SITE.arn("ecs", f"task/{CLUSTER}/*")],
         tuple(EXTRA["Action"]): EXTRA["Resource"],
     }
 
 
 class Table:
-    """Takes note of the keys of items."""
+    """Takes note of what is done to which item, as an action and a key."""
 
     def __init__(self) -> None:
-        self.keys: list[str] = []
+        self.calls: list[tuple[str, str]] = []
 
     def put_item(self, *, Item: Any, **_: Any) -> None:
-        self.keys.append(Item["id"]["S"])
+        self.calls.append(("dynamodb:PutItem", Item["id"]["S"]))
 
     def update_item(self, *, Key: Any, **_: Any) -> dict[str, Any]:
-        self.keys.append(Key["id"]["S"])
+        self.calls.append(("dynamodb:UpdateItem", Key["id"]["S"]))
         return {"Attributes": {"runs": {"SS": ["r"]}}}
+
+    def delete_item(self, *, Key: Any, **_: Any) -> None:
+        self.calls.append(("dynamodb:DeleteItem", Key["id"]["S"]))
+
+
+def remembered(worker: str) -> list[tuple[str, str]]:
+    """What the runtime does to the table for a message of this worker that is processed, and one that fails."""
+    table: Any = Table()
+    ledger, failures = Ledger("t", worker, 180, table), FailureCount("t", worker, table)
+    for done in (True, False):
+        claim = ledger.claim("an id")
+        assert isinstance(claim, Claim)
+        ledger.complete(claim, {}) if done else ledger.release(claim)
+    failures.add("an id", "run")
+    failures.forget("an id")
+    return table.calls
+
+
+def allows(found: Declared, role: str, action: str, key: str) -> bool:
+    keys = [
+        statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+        for statement in found.statements(role)
+        if action in statement["Action"]
+    ]
+    return any(fnmatchcase(key, pattern) for patterns in keys for pattern in patterns)
 
 
 def test_of_the_shared_table_a_task_reaches_the_items_that_the_runtime_keeps_for_its_worker(found: Declared) -> None:
-    [condition] = [s["Condition"] for s in found.statements("sizes-task") if "dynamodb:GetItem" in s["Action"]]
-    allowed = condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
-    keys: dict[str, list[str]] = {}
-    for name in ("sizes", "mixed"):
-        table: Any = Table()
-        Ledger("t", name, 180, table).claim("an id")
-        FailureCount("t", name, table).add("an id", "run")
-        keys[name] = table.keys
-        assert len(table.keys) == 2
-    assert all(any(fnmatchcase(key, pattern) for pattern in allowed) for key in keys["sizes"])
-    assert not any(fnmatchcase(key, pattern) for pattern in allowed for key in keys["mixed"])
+    assert len(remembered("sizes")) == 6
+    assert all(allows(found, "sizes-task", *call) for call in remembered("sizes"))
+    assert not any(allows(found, "sizes-task", *call) for call in remembered("mixed"))
+
+
+def test_a_worker_that_may_repeat_its_work_only_counts_failures(found: Declared) -> None:
+    allowed = [allows(found, "mixed-task", *call) for call in remembered("mixed")]
+    assert allowed == ["failures#mixed#" in key for _, key in remembered("mixed")]
 
 
 # --- service and scaling ----------------------------------------------------------------------------------------
@@ -157,7 +188,7 @@ def test_a_service_has_the_capacity_that_share_and_base_say(found: Declared, nam
 
 
 def test_a_service_begins_with_the_minimum_and_then_the_scaling_has_the_say(found: Declared) -> None:
-    service = found.one(SERVICE, "steady")
+    service = found.one(SERVICE, "mixed")
     assert service.inputs["desiredCount"] == 3
     assert list(service.request.ignoreChanges) == ["desiredCount"]
 
@@ -184,7 +215,7 @@ def test_tasks_run_where_the_networks_tasks_run_and_bear_the_services_tags(found
     assert service["availabilityZoneRebalancing"] == "DISABLED"
 
 
-@pytest.mark.parametrize(("name", "least", "most"), [("sizes", 1, 10), ("mixed", 1, 10), ("steady", 3, 7)])
+@pytest.mark.parametrize(("name", "least", "most"), [("sizes", 1, 10), ("mixed", 3, 7)])
 def test_target_tracking_never_takes_the_last_task(found: Declared, name: str, least: int, most: int) -> None:
     target = found.inputs(TARGET, name)
     assert (target["minCapacity"], target["maxCapacity"]) == (least, most)
@@ -192,12 +223,17 @@ def test_target_tracking_never_takes_the_last_task(found: Declared, name: str, l
     assert (target["serviceNamespace"], target["scalableDimension"]) == ("ecs", "ecs:service:DesiredCount")
 
 
+def test_of_a_fifo_queue_no_policy_knows_the_groups_so_none_sets_the_tasks(found: Declared) -> None:
+    assert found.names(SERVICE) == ["mixed", "sizes", "steady"]
+    assert found.names(TARGET) == found.names(POLICY) == ["mixed", "sizes"]
+
+
 def tracking(found: Declared, name: str) -> dict[str, Any]:
     return found.inputs(POLICY, name)["targetTrackingScalingPolicyConfiguration"]
 
 
 def test_target_and_cooldowns_are_the_workers(found: Declared) -> None:
-    made = tracking(found, "steady")
+    made = tracking(found, "mixed")
     assert (made["targetValue"], made["scaleOutCooldown"], made["scaleInCooldown"]) == (9, 30, 600)
 
 

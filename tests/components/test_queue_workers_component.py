@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import pytest
 from component_support import ACCOUNT, PROJECT, SITE, Declared, packed, policy
 from queue_worker_support import queue_workers, worker
 
-from components.queue_worker import outermost, overlaps
+from components.queue_worker import SCALING_KEYS, outermost, overlaps
 from sandbox.analyzer import analyze
 from scaling.catalogue import read_workers
+from scaling.memory import Memory
 
 LAMBDA, QUEUE = "aws:lambda/function:Function", "aws:sqs/queue:Queue"
 RULE, TARGET = "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"
@@ -17,15 +20,15 @@ SCHEDULE, PERMISSION = "aws:scheduler/schedule:Schedule", "aws:lambda/permission
 UPLOADS = f"serverless-batch-test-uploads-{ACCOUNT}"
 UNDELIVERED = SITE.arn("sqs", "serverless-batch-test-undelivered")
 TABLE = SITE.arn("dynamodb", "table/serverless-batch-test-idempotency")
+WORKERS = (
+    worker("sizes", suffixes=[".jpg", ".png"], max_tasks=4),
+    worker("texts", prefix="texts/", fifo=True, tenant=2, min_tasks=1, target=3, attempts=8),
+)
 
 
 @pytest.fixture(scope="module")
 def found() -> Declared:
-    return queue_workers(
-        worker("sizes", suffixes=[".jpg", ".png"], max_tasks=4),
-        worker("texts", prefix="texts/", fifo=True, tenant=2, min_tasks=1, target=3, attempts=8),
-        load_generator=True,
-    )
+    return queue_workers(*WORKERS, load_generator=True)
 
 
 def catalogue(found: Declared, function: str) -> str:
@@ -95,7 +98,7 @@ def test_only_the_rule_and_the_roles_of_this_account_send_to_the_undelivered_and
 # --- functions --------------------------------------------------------------------------------------------------
 
 
-def test_the_functions_read_of_the_workers_what_the_stack_says(tmp_path: Any, found: Declared) -> None:
+def test_the_functions_read_of_the_workers_what_the_stack_says(tmp_path: Path, found: Declared) -> None:
     file = tmp_path / "catalogue.json"
     for function in ("enqueuer", "scaler", "load_generator"):
         file.write_text(catalogue(found, function))
@@ -139,20 +142,36 @@ def test_enqueuer_and_scaler_see_the_queues_scale_the_services_and_remember_when
     ]
     scaling = {
         ("sqs:GetQueueAttributes",): (queues, None),
-        ("ecs:DescribeServices", "ecs:UpdateService"): (
-            services,
-            {"ArnEquals": {"ecs:cluster": SITE.arn("ecs", "cluster/serverless-batch-test-tasks")}},
-        ),
-        ("dynamodb:GetItem", "dynamodb:UpdateItem"): (
-            [TABLE],
-            {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["scaling#*"]}},
-        ),
+        ("ecs:DescribeServices", "ecs:UpdateService"): (services, None),
     }
-    assert statements(found, "scaler") == scaling
+    items = ([TABLE], {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["scaling#*"]}})
+    assert statements(found, "scaler") == scaling | {("dynamodb:GetItem", "dynamodb:UpdateItem"): items}
     sending = [s for s in found.statements("enqueuer-function") if s["Action"] == ["sqs:SendMessage"]]
     assert [s["Resource"] for s in sending] == [queues, [UNDELIVERED]]
     rest = {actions: what for actions, what in statements(found, "enqueuer").items() if actions != ("sqs:SendMessage",)}
-    assert rest == scaling
+    assert rest == scaling | {("dynamodb:UpdateItem",): items}
+
+
+class Table:
+    """Takes note of the keys of items."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+
+    def update_item(self, *, Key: Any, **_: Any) -> dict[str, Any]:
+        self.keys.append(Key["id"])
+        return {"Attributes": {}}
+
+
+def test_of_the_shared_table_the_scaling_reaches_what_it_remembers_of_every_worker(
+    found: Declared, tmp_path: Path
+) -> None:
+    (tmp_path / "catalogue.json").write_text(catalogue(found, "scaler"))
+    table = Table()
+    for one in read_workers(tmp_path / "catalogue.json"):
+        Memory(table, "t").queue_is_empty(one, 0)
+    assert len(table.keys) == 2
+    assert all(fnmatchcase(key, pattern) for key in table.keys for pattern in SCALING_KEYS)
 
 
 def test_the_functions_know_bucket_and_table(found: Declared) -> None:
@@ -178,8 +197,17 @@ def test_the_scaler_runs_each_minute_and_its_schedule_may_do_nothing_else(found:
     }
 
 
-def test_the_load_generator_is_there_only_if_it_is_asked_for_and_writes_only_its_own_uploads(found: Declared) -> None:
-    assert "load_generator" not in queue_workers(worker()).names(LAMBDA)
+def test_a_round_that_failed_or_came_too_late_is_left_to_the_next_one(found: Declared) -> None:
+    config = found.inputs("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig")
+    assert config == {
+        "functionName": found.one(LAMBDA, "scaler").outputs["name"],
+        "maximumEventAgeInSeconds": 60,
+        "maximumRetryAttempts": 0,
+    }
+    assert found.inputs(SCHEDULE)["target"]["retryPolicy"]["maximumEventAgeInSeconds"] == 60
+
+
+def test_the_load_generator_writes_only_its_own_uploads(found: Declared) -> None:
     may = statements(found, "load_generator")
     assert may.keys() == {("s3:GetObject",), ("s3:ListBucket",), ("s3:PutObject",)}
     written = [s["Resource"] for s in found.statements("load_generator-function") if s["Action"] == ["s3:PutObject"]]
@@ -214,12 +242,7 @@ def test_an_overlap_is_told_and_allowed(caplog: pytest.LogCaptureFixture) -> Non
     assert "a and b both take uploads like uploads/small/….jpg" in warning
 
 
-def test_workers_without_an_overlap_are_told_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    queue_workers(worker("a"), worker("b", prefix="texts/"))
-    assert not [record for record in caplog.records if record.levelname == "WARNING"]
-
-
-@pytest.mark.parametrize("preview", [True, False], ids=["preview", "update"])
-def test_every_policy_passes_also_before_anything_exists(preview: bool) -> None:
-    found = queue_workers(worker("sizes"), worker("texts", fifo=True), load_generator=True, preview=preview)
-    assert analyze(found.run.resources, config={"spot-ecs-service": {"minShare": 100}}) == []
+def test_every_policy_passes_also_before_anything_exists(found: Declared) -> None:
+    before = queue_workers(*WORKERS, load_generator=True, preview=True)
+    for run in (before.run, found.run):
+        assert analyze(run.resources, config={"spot-ecs-service": {"minShare": 100}}) == []

@@ -5,12 +5,17 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import json
+from typing import Any
 
 import pytest
 from component_support import (
+    API_WORKERS,
+    FUNCTIONS,
+    QUEUE_WORKERS,
     REGION,
     STACKS,
     WORKERS,
+    Declared,
     containers,
     packed,
     settings,
@@ -70,7 +75,8 @@ def test_without_a_way_out_tasks_reach_the_model_through_an_endpoint(stack) -> N
 def test_every_log_group_keeps_what_the_stack_says(stack, name: str) -> None:
     groups = stack(name).all("aws:cloudwatch/logGroup:LogGroup")
     assert {group.inputs["retentionInDays"] for group in groups} == {settings(name).logs.retention_days}
-    assert len(groups) == 3 + len(WORKERS) + 1  # functions, workers, the gateway
+    gateway = ["job-api"]
+    assert sorted(group.name for group in groups) == sorted((*FUNCTIONS[name], *WORKERS, *gateway))
 
 
 @pytest.mark.parametrize("name", STACKS)
@@ -102,7 +108,10 @@ def test_spot_takes_the_share_that_the_stack_and_its_workers_say(
     providers = found.inputs("aws:ecs/clusterCapacityProviders:*")["defaultCapacityProviderStrategies"]
     assert {p["capacityProvider"]: (p["weight"], p["base"]) for p in providers} == strategy
     shares = {worker.name: worker.spot_share for worker in settings(name).workers}
-    assert found.inputs("serverless-batch:job_api:JobApi")["spotShares"] == shares
+    assert found.inputs("serverless-batch:job_api:JobApi")["spotShares"] == {w: shares[w] for w in API_WORKERS}
+    for worker in QUEUE_WORKERS:
+        chosen = found.inputs("aws:ecs/service:Service", worker)["capacityProviderStrategies"]
+        assert {p["capacityProvider"]: (p["weight"], p["base"]) for p in chosen} == strategy
 
 
 @pytest.mark.parametrize("name", STACKS)
@@ -130,22 +139,29 @@ def test_alarms_and_notices_go_to_the_addresses_of_the_stack(stack, name: str) -
 def test_every_alarm_speaks_on_the_topic_of_alarms_and_watches_what_is_there(stack, name: str) -> None:
     found = stack(name)
     topic = found.one("aws:sns/topic:Topic", "alerts").outputs["arn"]
-    queues = {queue.inputs["name"] for queue in found.all("aws:sqs/queue:Queue") if queue.name.endswith("-dlq")}
-    functions = {function.inputs["name"] for function in found.all("aws:lambda/function:Function")}
-    watched: dict[str, set[str]] = {"QueueName": set(), "FunctionName": set()}
+    watched: dict[tuple[str, ...], set[str]] = {}
     for alarm in found.all("aws:cloudwatch/metricAlarm:MetricAlarm"):
         assert alarm.inputs["alarmActions"] == [topic]
-        for dimension, value in alarm.inputs["dimensions"].items():
-            watched[dimension].add(value)
-    assert watched == {"QueueName": queues, "FunctionName": functions}
+        queries = alarm.inputs.get("metricQueries", [])
+        metrics = [query["metric"] for query in queries if "metric" in query] or [alarm.inputs]
+        for dimensions in (metric["dimensions"] for metric in metrics):
+            [value] = set(dimensions.values())
+            watched.setdefault(tuple(sorted(dimensions)), set()).add(value)
+    queues = {queue.name: queue.inputs["name"] for queue in found.all("aws:sqs/queue:Queue")}
+    served = {queues[worker] for worker in QUEUE_WORKERS}
+    dead_letters = {queues[queue] for queue in queues if queue.endswith("-dlq")} | {queues["undelivered"]}
+    assert watched == {
+        ("QueueName",): dead_letters | served,
+        ("Queue",): served,  # the scaler's metrics
+        ("service", "worker"): set(QUEUE_WORKERS),  # the runtime's
+        ("FunctionName",): {function.inputs["name"] for function in found.all("aws:lambda/function:Function")},
+    }
 
 
 @pytest.mark.parametrize("name", STACKS)
 def test_workers_have_the_size_and_the_limits_of_their_manifest_or_of_the_stack(stack, name: str) -> None:
     found = stack(name)
     assert [worker.name for worker in settings(name).workers] == found.names(DEFINITION) == list(WORKERS)
-    files = packed(found.one("aws:lambda/function:Function", "api"))
-    catalogue = json.loads(files["catalogue.json"].removeprefix("text:"))
     for worker in settings(name).workers:
         manifest, definition = worker.manifest, found.inputs(DEFINITION, worker.name)
         size = manifest.resources
@@ -159,9 +175,38 @@ def test_workers_have_the_size_and_the_limits_of_their_manifest_or_of_the_stack(
             str(manifest.retry.attempts),
             str(manifest.retry.backoff_seconds),
         )
-        entry = catalogue[worker.name]
-        assert (entry["cap"], entry["timeout_seconds"]) == (manifest.trigger.api.concurrency, size.timeout_seconds)
+
+
+def catalogue(found: Declared, function: str) -> dict[str, Any]:
+    """What a function knows of workers."""
+    files = packed(found.one("aws:lambda/function:Function", function))
+    return json.loads(files["catalogue.json"].removeprefix("text:"))
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_the_api_knows_the_workers_of_the_api_with_what_their_manifests_say(stack, name: str) -> None:
+    known = catalogue(stack(name), "api")
+    manifests = {worker.name: worker.manifest for worker in settings(name).workers}
+    assert known.keys() == set(API_WORKERS)
+    for worker, entry in known.items():
+        manifest = manifests[worker]
+        assert (entry["cap"], entry["timeout_seconds"]) == (
+            manifest.trigger.api.concurrency,
+            manifest.resources.timeout_seconds,
+        )
         assert (entry["input"], entry["description"]) == (manifest.input, manifest.description)
+
+
+@pytest.mark.parametrize(("name", "least", "most"), [("dev", 0, 4), ("staging", 0, 10), ("prod", 1, 50)])
+def test_queue_workers_have_the_bounds_that_the_stack_or_the_manifest_says(
+    stack, name: str, least: int, most: int
+) -> None:
+    found = stack(name)
+    known = catalogue(found, "scaler")
+    assert known.keys() == set(QUEUE_WORKERS)
+    assert (known["image_processor"]["min"], known["image_processor"]["max"]) == (least, most)
+    assert found.inputs("aws:ecs/service:Service", "image_processor")["desiredCount"] == least
+    assert found.inputs("aws:appautoscaling/target:Target", "image_processor")["maxCapacity"] == most
 
 
 @pytest.mark.parametrize("name", STACKS)

@@ -46,13 +46,18 @@ def test_a_prefix_is_all_that_a_queue_needs(read) -> None:
 
 def test_a_full_trigger_is_read_as_it_stands(read_queue) -> None:
     queue = read_queue(
-        "suffixes: [.jpg, .tar.gz], fifo: true, tenant: 2, target: 7, min: 3, max: 3, "
+        "suffixes: [.jpg, .tar.gz], tenant: 2, target: 7, min: 3, max: 3, "
         "cooldown: {out: 30 s, in: 10 min}, work: io, concurrency: 100, effect: repeatable, visibility: 12 h"
     )
-    assert (queue.suffixes, queue.fifo, queue.tenant) == ((".jpg", ".tar.gz"), True, 2)
+    assert (queue.suffixes, queue.tenant) == ((".jpg", ".tar.gz"), 2)
     assert (queue.backlog_target, queue.min_tasks, queue.max_tasks) == (7, 3, 3)
     assert (queue.cooldown.out_seconds, queue.cooldown.in_seconds, queue.visibility_seconds) == (30, 600, 43200)
     assert (queue.work, queue.concurrency, queue.effect) == ("io", 100, "repeatable")
+
+
+def test_a_fifo_trigger_may_wait_before_it_scales_in(read_queue) -> None:
+    queue = read_queue("fifo: true, cooldown: {in: 10 min}")
+    assert (queue.fifo, queue.cooldown.in_seconds) == (True, 600)
 
 
 @pytest.mark.parametrize(
@@ -113,6 +118,7 @@ def test_a_timeout_of_12_hours_is_refused_because_no_message_stays_in_flight_so_
         ("cooldown: {in: 2 h}", "cooldown.in: '2 h' is too large; nearest: 1 h"),
         ("cooldown: {on: 60 s}", "cooldown.on: is not a known key; nearest: "),
         ("cooldown: 60 s", "cooldown: must be a map, not '60 s'"),
+        ("fifo: true, cooldown: {out: 60 s}", "cooldown: has no use for out with fifo: tasks follow the"),
         ("suffix: [.jpg]", "suffix: is not a known key; nearest: 'suffixes'"),
         ("attempts: 3", "attempts: is not a known key"),
     ],
@@ -174,8 +180,12 @@ def test_a_worker_may_write_elsewhere(read, grant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["MODE", "WORK", "CONCURRENCY", "EFFECT", "IDEMPOTENCY_TABLE", "VISIBILITY_SECONDS", "FIFO"]
-)
+    "name",
+    [
+        "MODE", "WORK", "CONCURRENCY", "EFFECT", "IDEMPOTENCY_TABLE", "VISIBILITY_SECONDS", "FIFO",
+        "STOP_TIMEOUT_SECONDS",
+    ],
+)  # fmt: skip
 def test_what_the_platform_tells_a_task_is_no_name_for_the_workers_own_variables(read, name: str) -> None:
     [problem] = read(f"{MANIFEST}environment: {{{name}: x}}\n")[1]
     assert problem.startswith(f"worker.yaml:5: environment.{name}: is set by the platform")

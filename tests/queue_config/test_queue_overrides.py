@@ -22,7 +22,7 @@ def settings(tmp_path: Path):
         folder = tmp_path / "workers" / name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "worker.yaml").write_text(manifest)
-        (folder / "handler.py").touch()
+        (folder / "handler.py").write_text("def handle(input, context):\n    return {}\n")
         (tmp_path / "Pulumi.yaml").write_text("name: serverless-batch\nruntime: python\n")
         (tmp_path / f"Pulumi.{stack}.yaml").write_text(
             f"config:\n  aws:region: eu-central-1\n  serverless-batch:workers:\n    {name}: {overrides}\n"
@@ -111,7 +111,7 @@ def test_a_wrong_manifest_is_told_once_and_not_again_for_the_stack(problems) -> 
     ]
 
 
-@pytest.mark.parametrize("name", ["notices", "undelivered", "scaling"])
+@pytest.mark.parametrize("name", ["failures", "notice", "notices", "redrive", "scaling", "undelivered"])
 def test_no_worker_has_a_name_that_the_platform_uses_itself(problems, name: str) -> None:
     [problem] = problems("{}", name=name)
     assert problem.endswith(f"workers.{name}: is a name that the platform uses itself; choose another")
