@@ -21,6 +21,7 @@ from components.tables import IdempotencyTable
 from components.task import STOP_TIMEOUT_SECONDS, FargateTask, FargateTaskArgs
 
 MIN_RECEIVES = 10
+MIN_FIFO_RECEIVES = 100
 OLDEST_MESSAGE_SECONDS = 30 * 60
 DEEP = 1000  # messages
 MANY_ERRORS = 10
@@ -100,7 +101,7 @@ class QueueService(pulumi.ComponentResource):
             site,
             fifo=worker.fifo,
             visibility_seconds=worker.visibility,
-            max_receives=max_receives(worker.attempts),
+            max_receives=max_receives(worker.attempts, fifo=worker.fifo),
             alerts=alerts,
             opts=self._child,
         )
@@ -305,10 +306,11 @@ class QueueService(pulumi.ComponentResource):
         )
 
 
-def max_receives(attempts: int) -> int:
+def max_receives(attempts: int, *, fifo: bool = False) -> int:
     """After how many receives SQS itself takes a message away.
 
     A safety net: the runtime counts failures and moves a poison message. A receive may also end in a lost task, so
-    there must be more of them than attempts.
+    there must be more of them than attempts; and in a FIFO queue many more, because there the runtime cannot replace a
+    message by a fresh copy, whose receives are counted from 0, without losing its place.
     """
-    return max(MIN_RECEIVES, 2 * attempts)
+    return max(MIN_FIFO_RECEIVES if fifo else MIN_RECEIVES, 2 * attempts)

@@ -29,7 +29,7 @@ from components.permissions import (
     write_objects,
 )
 from components.queue import DeadLetterQueue
-from components.queue_service import QueueService, QueueWorker, max_receives
+from components.queue_service import QueueService, QueueWorker
 from components.site import Site
 from components.storage import Bucket
 from components.tables import IdempotencyTable
@@ -258,7 +258,6 @@ def _catalogue_entry(worker: QueueWorker, service: QueueService, cluster: Cluste
         "min": worker.min_tasks,
         "max": worker.max_tasks,
         "cooldown_in": worker.cooldown_in,
-        "max_receives": max_receives(worker.attempts),
     }
     return {key: value for key, value in entry.items() if value is not None}
 

@@ -14,6 +14,7 @@ PARTITION = "aws"
 # Type → the resource part of its ARN; {name} is the physical name.
 ARNS = {
     "aws:apigateway/apiKey:ApiKey": "apigateway:/apikeys/{name}",
+    "aws:cloudwatch/eventRule:EventRule": "events:rule/{name}",
     "aws:cloudwatch/logGroup:LogGroup": "logs:log-group:{name}",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "cloudwatch:alarm:{name}",
     "aws:dynamodb/table:Table": "dynamodb:table/{name}",
@@ -23,6 +24,7 @@ ARNS = {
     "aws:lambda/function:Function": "lambda:function:{name}",
     "aws:pipes/pipe:Pipe": "pipes:pipe/{name}",
     "aws:s3/bucket:Bucket": "s3:{name}",
+    "aws:scheduler/schedule:Schedule": "scheduler:schedule/default/{name}",
     "aws:sns/topic:Topic": "sns:{name}",
     "aws:sqs/queue:Queue": "sqs:{name}",
 }
@@ -61,6 +63,9 @@ class Invented:
                 return {"invokeUrl": f"https://{host}/{inputs['stageName']}"}
             case "aws:dynamodb/table:Table":
                 return {"streamArn": f"{self.arn(type_, physical)}/stream/2026-01-01T00:00:00.000"}
+            case "aws:ecs/service:Service":
+                cluster = inputs["cluster"].rsplit("/", 1)[-1]
+                return {"arn": f"arn:{PARTITION}:ecs:{self.region}:{ACCOUNT}:service/{cluster}/{physical}"}
             case "aws:lambda/function:Function":
                 path = f"path/2015-03-31/functions/{self.arn(type_, physical)}/invocations"
                 return {"invokeArn": f"arn:{PARTITION}:apigateway:{self.region}:lambda:{path}"}

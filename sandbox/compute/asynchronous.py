@@ -1,8 +1,9 @@
 """Asynchronous invocations: what EventBridge and its Scheduler do with a function.
 
 An event is handed over and forgotten; if the function fails, Lambda tries twice more, after one and after two minutes
-of the clock. In the end it goes to the function's own dead-letter queue. The dead-letter queue of a rule's target or
-of a schedule gets only what could not be handed over at all: an event for a function that does not exist.
+of the clock, unless the function is set to fewer attempts. In the end it goes to the function's own dead-letter queue.
+The dead-letter queue of a rule's target or of a schedule gets only what could not be handed over at all: an event for
+a function that does not exist.
 """
 
 from __future__ import annotations
@@ -32,9 +33,14 @@ class Asynchronous:
     def __init__(self, cloud: Cloud, clock: Clock, functions: Functions):
         self._cloud, self._clock, self._functions = cloud, clock, functions
         self._pool = ThreadPoolExecutor(THREADS)
+        self._retries: dict[str, int] = {}
         self._under_way = 0
         self._changed = threading.Condition()
         self._closed = False
+
+    def set_retries(self, function: str, retries: int) -> None:
+        """function: its name. retries: 0, 1 or 2."""
+        self._retries[function] = retries
 
     def invoke(self, function: str, event: Any, undelivered: str | None = None, *, wait: bool = False) -> None:
         """Hand an event over. function: ARN. undelivered: ARN of the queue for what cannot be handed over.
@@ -73,7 +79,7 @@ class Asynchronous:
         except FunctionError as error:
             if self._closed:
                 return
-            if attempt < len(RETRY_SECONDS):
+            if attempt < self._retries.get(function.rsplit(":", 1)[-1], len(RETRY_SECONDS)):
                 self._clock.after(RETRY_SECONDS[attempt], lambda: self._submit(function, event, attempt + 1))
             else:
                 self._dead_letter(self._functions.dead_letters(function), event, "RetriesExhausted", str(error))

@@ -13,6 +13,12 @@ def function(cloud: Cloud, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
+@creates("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig")
+def event_invoke_config(cloud: Cloud, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    cloud.compute.asynchronous.set_retries(inputs["functionName"], int(inputs["maximumRetryAttempts"]))
+    return {}
+
+
 @creates("aws:lambda/eventSourceMapping:EventSourceMapping")
 def event_source_mapping(cloud: Cloud, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
     cloud.compute.sources.map_queue(inputs)

@@ -45,13 +45,6 @@ def _arns(found: Declared, resource: Any) -> Iterator[tuple[str, str]]:
         case "aws:ecs/cluster:Cluster":
             yield arn, owner
             yield f"{arn.replace(':cluster/', ':task/')}/0123456789abcdef", owner
-        case "aws:ecs/service:Service":
-            clusters = {cluster.id: cluster.inputs["name"] for cluster in found.all("aws:ecs/cluster:Cluster")}
-            service = f"service/{clusters[inputs['cluster']]}/{inputs['name']}"
-            yield f"arn:aws:ecs:{REGION}:{ACCOUNT}:{service}", owner
-        case "aws:cloudwatch/eventRule:EventRule":
-            yield arn, owner  # as the sandbox's engine invents it
-            yield f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{inputs['name']}", owner
         case "aws:cloudwatch/logGroup:LogGroup":
             yield arn, owner
             yield f"{arn}:log-stream:2026/11/21/[$LATEST]0123", owner

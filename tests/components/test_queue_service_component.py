@@ -63,6 +63,7 @@ def test_the_queue_hides_a_message_as_long_as_the_manifest_says_and_has_a_dead_l
 
 def test_a_fifo_worker_has_fifo_queues_of_which_it_knows(found: Declared) -> None:
     assert [found.inputs(QUEUE, name)["fifoQueue"] for name in ("steady", "steady-dlq")] == [True, True]
+    assert json.loads(found.inputs(QUEUE, "steady")["redrivePolicy"])["maxReceiveCount"] == 100
     assert environment(found, "steady")["FIFO"] == "1"
     assert environment(found, "steady")["QUEUE_URL"].endswith("/serverless-batch-test-steady.fifo")
 
@@ -70,6 +71,7 @@ def test_a_fifo_worker_has_fifo_queues_of_which_it_knows(found: Declared) -> Non
 @pytest.mark.parametrize("attempts", range(1, 11))
 def test_lost_tasks_do_not_use_up_the_receives_of_a_message_that_may_still_be_tried(attempts: int) -> None:
     assert max_receives(attempts) >= max(10, 2 * attempts)
+    assert max_receives(attempts, fifo=True) == 100  # a reclaim cannot begin the count anew
 
 
 def test_a_task_is_told_everything_that_the_runtime_reads(found: Declared) -> None:

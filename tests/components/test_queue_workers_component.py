@@ -115,9 +115,6 @@ def test_the_functions_read_of_the_workers_what_the_stack_says(tmp_path: Path, f
             queue = found.one(QUEUE, one.name)
             assert (one.service, one.cluster) == (service["name"], "serverless-batch-test-tasks")
             assert (one.queue_url, one.queue_name) == (queue.outputs["url"], queue.inputs["name"])
-    entry = json.loads(catalogue(found, "scaler"))["texts"]
-    redrive = json.loads(found.inputs(QUEUE, "texts")["redrivePolicy"])
-    assert entry["max_receives"] == redrive["maxReceiveCount"] == 16
 
 
 @pytest.mark.parametrize("function", ["enqueuer", "scaler", "load_generator"])

@@ -32,7 +32,6 @@ def entry(name: str, prefix: str, *suffixes: str, **more: Any) -> dict[str, Any]
         "min": 0,
         "max": 10,
         "cooldown_in": 300,
-        "max_receives": 10,
         **more,
     }
 

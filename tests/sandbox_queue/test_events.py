@@ -133,6 +133,18 @@ def test_a_schedule_runs_by_the_clock_and_its_function_reads_it(small: Small) ->
     assert [round(body["now"] - start) for body in bodies] == [60, 120, 180]
 
 
+def test_a_function_that_is_set_to_no_retries_is_tried_once(small: Small) -> None:
+    heard = Heard(small, variables={"FAIL": "1"}, deadLetterConfig={"targetArn": arn("dlq")})
+    config = {"functionName": "f", "maximumRetryAttempts": 0, "maximumEventAgeInSeconds": 60}
+    small.create("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig", "f", config)
+    small.compute.asynchronous.invoke(heard.arn, {"n": 1})
+    assert small.compute.asynchronous.settle()
+    small.clock.step(5 * MINUTE)
+    assert small.compute.asynchronous.settle()
+    assert len(heard.bodies()) == 1
+    assert len(heard.messages(heard.dlq)) == 1
+
+
 def test_functions_failures_are_metrics(small: Small) -> None:
     heard = Heard(small, variables={"FAIL": "1"})
     small.compute.asynchronous.invoke(heard.arn, {})

@@ -16,7 +16,6 @@ ENTRY = {
     "min": 0,
     "max": 10,
     "cooldown_in": 300,
-    "max_receives": 10,
 }
 
 
