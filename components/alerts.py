@@ -9,20 +9,31 @@ import pulumi
 import pulumi_aws as aws
 
 from components.metric import Metric
-from components.permissions import alarms_publish, document
+from components.permissions import alarms_publish, document, events_publish
 from components.site import Site
 
 
 class Alerts(pulumi.ComponentResource):
     """A topic with its e-mail subscribers; every alarm of the stack has it as its action."""
 
-    def __init__(self, name: str, site: Site, emails: Sequence[str], opts: pulumi.ResourceOptions | None = None):
+    def __init__(
+        self,
+        name: str,
+        site: Site,
+        emails: Sequence[str],
+        *,
+        rule_arns: Sequence[str] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ):
+        """rule_arns: of event rules that speak on the topic, too."""
         self._site = site
         self.arn = site.arn("sns", site.name(name))
         super().__init__("serverless-batch:alerts:Alerts", name, {"emails": list(emails)}, opts)
         child = pulumi.ResourceOptions(parent=self)
         topic = aws.sns.Topic(name, name=site.name(name), opts=child)
-        aws.sns.TopicPolicy(name, arn=topic.arn, policy=document(alarms_publish(site, self.arn)), opts=child)
+        statements = alarms_publish(site, self.arn)
+        statements += [events_publish(self.arn, rule_arns)] if rule_arns else []
+        aws.sns.TopicPolicy(name, arn=topic.arn, policy=document(statements), opts=child)
         for email in emails:
             aws.sns.TopicSubscription(f"{name}-{email}", topic=topic.arn, protocol="email", endpoint=email, opts=child)
         self.topic_arn: pulumi.Output[str] = topic.arn

@@ -13,6 +13,7 @@ from components import units
 from components.model import Model, read_value, sentence
 from components.problems import Problem, Source, suggestion
 from components.queue_trigger import QueueTrigger
+from components.schedule_trigger import SCHEDULED_AT, ScheduleTrigger
 from components.schema import check_input_schema
 from components.yamlfile import read_yaml
 
@@ -104,6 +105,7 @@ class Trigger(Model):
 
     api: ApiTrigger | None = None
     queue: QueueTrigger | None = None
+    schedule: ScheduleTrigger | None = None
 
     @field_validator("*", mode="before")
     @classmethod
@@ -226,7 +228,9 @@ def read_manifest(path: Path, file: str) -> tuple[Manifest | None, list[Problem]
         problems += _loop(manifest, document.source)
     if isinstance(document.data, dict) and "input" in document.data:
         found = check_input_schema(document.data["input"], document.source.inside("input"))
-        problems += found or (_refusals(manifest, document.source.inside("input")) if manifest else [])
+        if manifest and not found:
+            found = _refusals(manifest, document.source.inside("input")) + _unfit_input(manifest, document.source)
+        problems += found
     return manifest, problems
 
 
@@ -255,6 +259,24 @@ def _refusals(manifest: Manifest, schema: Source) -> list[Problem]:
         for error in Draft7Validator(manifest.input).iter_errors(upload)
         if error.validator in ("additionalProperties", "required", "type")  # others may hang on the values
     ]
+
+
+def _unfit_input(manifest: Manifest, source: Source) -> list[Problem]:
+    """Why a scheduled worker's input, as the trigger and the platform put it together, would be refused."""
+    schedule = manifest.trigger.schedule
+    if schedule is None:
+        return []
+    given = schedule.input | {SCHEDULED_AT: "2026-01-01T06:00:00Z"}
+    problems = []
+    for error in Draft7Validator(manifest.input).iter_errors(given):
+        path = tuple(error.absolute_path)
+        if SCHEDULED_AT in path or SCHEDULED_AT in error.message:
+            wrong = f"refuses {SCHEDULED_AT}, which every run of a schedule brings: {error.message}"
+            problems.append(source.problem(wrong, ("input",), right="describe it as a string that need not be given"))
+        else:
+            wrong = f"is refused by the worker's input: {error.message}"
+            problems.append(source.problem(wrong, ("trigger", "schedule", "input", *path)))
+    return problems
 
 
 def _loop(manifest: Manifest, source: Source) -> list[Problem]:

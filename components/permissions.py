@@ -112,6 +112,10 @@ def write_items(
     return [allow(actions, [table_arn], condition)]
 
 
+def read_items(table_arn: str) -> list[Statement]:
+    return [allow(["dynamodb:GetItem"], [table_arn])]
+
+
 def query_index(table_arn: str, index: str) -> list[Statement]:
     return [allow(["dynamodb:Query"], [f"{table_arn}/index/{index}"])]
 
@@ -133,11 +137,10 @@ def publish(topic_arn: ArnInput) -> list[Statement]:
 def run_tasks(site: Site, cluster: str, families: Sequence[str], roles: Sequence[str]) -> list[Statement]:
     """Start tasks of these families on one cluster, and hand them exactly their roles."""
     on_cluster = {"ArnEquals": {"ecs:cluster": site.arn("ecs", f"cluster/{cluster}")}}
-    to_tasks = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
     definitions = [site.arn("ecs", f"task-definition/{family}:*") for family in families]
     return [
         allow(["ecs:RunTask"], definitions, on_cluster),
-        allow(["iam:PassRole"], [site.role_arn(role) for role in roles], to_tasks),
+        *hand_over_roles(site, roles),
         *_tasks(site, cluster, "ecs:DescribeTasks"),
     ]
 
@@ -152,7 +155,7 @@ def protect_tasks(site: Site, cluster: str) -> list[Statement]:
 
 
 def scale_services(site: Site, cluster: str, services: Sequence[str]) -> list[Statement]:
-    """See these services of one cluster, and change how many tasks they have and on which capacity."""
+    """See these services of one cluster, and change how many tasks they have, on which capacity, of which image."""
     arns = [site.arn("ecs", f"service/{cluster}/{service}") for service in services]
     return [allow(["ecs:DescribeServices", "ecs:UpdateService"], arns)]
 
@@ -162,6 +165,22 @@ def _tasks(site: Site, cluster: str, *actions: str) -> list[Statement]:
     return [allow(actions, [site.arn("ecs", f"task/{cluster}/*")], on_cluster)]
 
 
+def define_tasks(site: Site, families: Sequence[str]) -> list[Statement]:
+    """Read task definitions, and add revisions to these families with the tags of those before."""
+    definitions = [site.arn("ecs", f"task-definition/{family}:*") for family in families]
+    return [
+        allow(["ecs:DescribeTaskDefinition"], ["*"]),  # the action knows no resource
+        allow(["ecs:RegisterTaskDefinition"], definitions),
+        allow(["ecs:TagResource"], definitions, {"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}}),
+    ]
+
+
+def hand_over_roles(site: Site, roles: Sequence[str]) -> list[Statement]:
+    """Give these roles to tasks."""
+    to_tasks = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+    return [allow(["iam:PassRole"], [site.role_arn(role) for role in roles], to_tasks)]
+
+
 def write_logs(log_group_arn: str) -> list[Statement]:
     return [allow(["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:*"])]
 
@@ -169,8 +188,68 @@ def write_logs(log_group_arn: str) -> list[Statement]:
 def pull_image(repository_arn: str) -> list[Statement]:
     return [
         allow(["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], [repository_arn]),
-        allow(["ecr:GetAuthorizationToken"], ["*"]),  # the action knows no resource
+        *log_in_to_registry(),
     ]
+
+
+def log_in_to_registry() -> list[Statement]:
+    return [allow(["ecr:GetAuthorizationToken"], ["*"])]  # the action knows no resource
+
+
+def push_images(*repository_arns: str) -> list[Statement]:
+    """Push images and layers, and pull those that are there."""
+    actions = ["ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"]
+    actions += ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    return [allow(actions, repository_arns)]
+
+
+def find_images(*repository_arns: str) -> list[Statement]:
+    return [allow(["ecr:DescribeImages"], repository_arns)]
+
+
+def read_parameters(*parameter_arns: str) -> list[Statement]:
+    return [allow(["ssm:GetParameter"], parameter_arns)]
+
+
+def write_parameters(*parameter_arns: str) -> list[Statement]:
+    return [allow(["ssm:PutParameter"], parameter_arns)]
+
+
+def take_artifacts(bucket_arn: str) -> list[Statement]:
+    """What CodeBuild needs to get its input from CodePipeline's bucket."""
+    return [
+        allow(["s3:GetObject", "s3:GetObjectVersion"], [f"{bucket_arn}/*"]),
+        allow(["s3:GetBucketAcl", "s3:GetBucketLocation"], [bucket_arn]),
+    ]
+
+
+def keep_artifacts(bucket_arn: str) -> list[Statement]:
+    """What CodePipeline needs of its bucket. Source: its service role policy, AWS CodePipeline user guide."""
+    actions = ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:PutObjectAcl"]
+    return [
+        allow(actions, [f"{bucket_arn}/*"]),
+        allow(["s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning"], [bucket_arn]),
+    ]
+
+
+def run_builds(*project_arns: str) -> list[Statement]:
+    return [allow(["codebuild:BatchGetBuilds", "codebuild:StartBuild"], project_arns)]
+
+
+def use_connection(connection_arn: str) -> list[Statement]:
+    """Read a repository through a connection; its ARN begins with the service's old name or with its new one."""
+    return [allow([f"{connection_arn.split(':')[2]}:UseConnection"], [connection_arn])]
+
+
+def read_repository(repository_arn: str) -> list[Statement]:
+    """What CodePipeline needs of a CodeCommit repository."""
+    actions = ["codecommit:CancelUploadArchive", "codecommit:GetBranch", "codecommit:GetCommit"]
+    actions += ["codecommit:GetUploadArchiveStatus", "codecommit:UploadArchive"]
+    return [allow(actions, [repository_arn])]
+
+
+def start_pipeline(pipeline_arn: str) -> list[Statement]:
+    return [allow(["codepipeline:StartPipelineExecution"], [pipeline_arn])]
 
 
 # --- resource policies ---------------------------------------------------------------------------------------
@@ -210,6 +289,17 @@ def alarms_publish(site: Site, topic_arn: str) -> list[Statement]:
     ]
 
 
+def events_publish(topic_arn: str, rule_arns: Sequence[str]) -> Statement:
+    """In a topic's policy: EventBridge may publish what these rules match."""
+    return Statement(
+        Effect="Allow",
+        Principal={"Service": "events.amazonaws.com"},
+        Action=["sns:Publish"],
+        Resource=[topic_arn],
+        Condition={"ArnEquals": {"aws:SourceArn": list(rule_arns)}},
+    )
+
+
 def events_send(queue_arn: str, rule_arns: Sequence[str]) -> Statement:
     """In a queue's policy: EventBridge may send what these rules could not deliver."""
     return Statement(
@@ -239,7 +329,7 @@ def assumed_by(site: Site, service: str) -> list[Statement]:
             "ArnLike": {"aws:SourceArn": site.arn("ecs", "*")},
             "StringEquals": {"aws:SourceAccount": site.account},
         }
-    elif service in ("pipes", "scheduler"):
+    elif service in ("codebuild", "codepipeline", "events", "pipes", "scheduler"):
         statement["Condition"] = {"StringEquals": {"aws:SourceAccount": site.account}}
     return [statement]  # Lambda and API Gateway are not known to send source keys when they assume a role
 

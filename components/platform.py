@@ -11,21 +11,29 @@ import pulumi_aws as aws
 
 from components.alerts import Alerts
 from components.cluster import Cluster
-from components.image import WorkerImage
-from components.job_api import ApiWorker, JobApi, JobApiArgs
+from components.image import WorkerImage, released_images, repository
+from components.image_pipeline import ImagePipeline
+from components.job_api import JobApi, JobApiArgs
+from components.job_runner import JobRunner, JobWorker
 from components.manifest import MIN_SCRATCH_GB, ApiTrigger, BucketGrant, Grant, ModelGrant, SecretGrant
 from components.network import Network, NetworkArgs
 from components.notifier import Notifier, NotifierArgs
 from components.permissions import Statement, invoke_model, read_objects, read_secret, write_objects
+from components.pipeline_events import failed_rule_arn
 from components.queue_service import QueueWorker
 from components.queue_trigger import QueueTrigger
 from components.queue_worker import QueueWorkers, QueueWorkersArgs
+from components.schedule_trigger import ScheduleTrigger
+from components.scheduled_tasks import ScheduledTask, ScheduledTasks, ScheduledTasksArgs
 from components.settings import NAMESPACE, Settings
+from components.shipping import shipped_workers
 from components.site import Site
 from components.storage import Bucket
 from components.tables import IdempotencyTable, JobsTable
 from components.task import FargateTaskArgs
 from components.worker import Worker
+
+MAX_RUNS = 10  # tasks at a time of a scheduled worker whose runs may overlap
 
 
 class Platform(pulumi.ComponentResource):
@@ -48,10 +56,20 @@ class Platform(pulumi.ComponentResource):
         self._settings, self._project_dir = settings, project_dir
         self._site = site = _site(settings, provider)
         api_workers = [(worker, api) for worker in settings.workers if (api := worker.manifest.trigger.api)]
+        scheduled = [(worker, when) for worker in settings.workers if (when := worker.manifest.trigger.schedule)]
         queue_workers = [(worker, queue) for worker in settings.workers if (queue := worker.manifest.trigger.queue)]
         data = settings.data
 
-        self._alerts = Alerts("alerts", site, settings.alarms.emails, opts=self._opts)
+        shipped = shipped_workers(settings)
+        asked = pulumi.InvokeOptions(provider=provider)
+        self._released = released_images(site, asked) if settings.pipeline.source else {}
+        self._alerts = Alerts(
+            "alerts",
+            site,
+            settings.alarms.emails,
+            rule_arns=[failed_rule_arn(site)] if shipped else [],
+            opts=self._opts,
+        )
         self._uploads = Bucket(
             "uploads",
             site,
@@ -73,16 +91,47 @@ class Platform(pulumi.ComponentResource):
         )
         self.url: pulumi.Output[str] | None = None
         self.key: pulumi.Output[str] | None = None
-        if api_workers:
-            job_api = self._job_api(api_workers)
-            self.url, self.key = job_api.url, job_api.key
+        running: list[pulumi.Resource] = []  # what runs the workers
+        if api_workers or scheduled:
+            running.append(self._job_systems(api_workers, scheduled))
         if queue_workers:
-            self._queue_workers(queue_workers)
+            running.append(self._queue_workers(queue_workers))
+        if shipped:
+            ImagePipeline(
+                "images",
+                site,
+                settings.pipeline,
+                shipped,
+                network=self._network,
+                cluster=self._cluster,
+                uploads=self._uploads,
+                alerts=self._alerts,
+                after=running,
+                protect=data.protect,
+                log_retention_days=settings.logs.retention_days,
+                opts=self._opts,
+            )
         self.register_outputs({"url": self.url})
 
-    def _job_api(self, workers: Sequence[tuple[Worker, ApiTrigger]]) -> JobApi:
-        settings, site, project_dir = self._settings, self._site, self._project_dir
-        days, data, notion = settings.logs.retention_days, settings.data, settings.notifications.notion
+    def _job_systems(
+        self, api_workers: Sequence[tuple[Worker, ApiTrigger]], scheduled: Sequence[tuple[Worker, ScheduleTrigger]]
+    ) -> JobRunner:
+        """Whatever makes jobs, and what runs them."""
+        jobs = self._jobs()
+        by_api = [self._job_worker(worker, trigger.concurrency) for worker, trigger in api_workers]
+        by_schedule = [self._scheduled_task(worker, trigger) for worker, trigger in scheduled]
+        runner = self._job_runner([*by_api, *(task.worker for task in by_schedule)], jobs)
+        if by_api:
+            job_api = self._job_api(by_api, runner, jobs)
+            self.url, self.key = job_api.url, job_api.key
+        if by_schedule:
+            self._scheduled_tasks(by_schedule, runner, jobs)
+        return runner
+
+    def _jobs(self) -> JobsTable:
+        """The table of jobs, with who tells of those that have ended."""
+        settings, site, data = self._settings, self._site, self._settings.data
+        notion = settings.notifications.notion
         jobs = JobsTable(
             "jobs",
             site,
@@ -93,13 +142,13 @@ class Platform(pulumi.ComponentResource):
         Notifier(
             "notifier",
             site,
-            project_dir,
+            self._project_dir,
             NotifierArgs(
                 slack_secret_arn=settings.notifications.slack_secret_arn,
                 notion_secret_arn=notion.secret_arn if notion else None,
                 notion_database_id=notion.database_id if notion else None,
                 emails=settings.notifications.topic_emails,
-                log_retention_days=days,
+                log_retention_days=settings.logs.retention_days,
             ),
             jobs=jobs,
             idempotency=self._idempotency,
@@ -107,21 +156,41 @@ class Platform(pulumi.ComponentResource):
             alerts=self._alerts,
             opts=self._opts,
         )
+        return jobs
+
+    def _job_runner(self, workers: Sequence[JobWorker], jobs: JobsTable) -> JobRunner:
+        return JobRunner(
+            "jobs",
+            self._site,
+            self._project_dir,
+            workers,
+            network=self._network,
+            cluster=self._cluster,
+            jobs=jobs,
+            uploads=self._uploads,
+            results=self._results,
+            alerts=self._alerts,
+            log_retention_days=self._settings.logs.retention_days,
+            opts=self._opts,
+        )
+
+    def _job_api(self, workers: Sequence[JobWorker], runner: JobRunner, jobs: JobsTable) -> JobApi:
+        settings = self._settings
         return JobApi(
             "job-api",
-            site,
-            project_dir,
+            self._site,
+            self._project_dir,
             JobApiArgs(
-                workers=[self._api_worker(worker, trigger) for worker, trigger in workers],
+                workers=workers,
                 job_ttl_days=settings.api.job_ttl_days,
                 allowed_ips=settings.api.allowed_ips,
                 rate=settings.api.throttle.rate,
                 burst=settings.api.throttle.burst,
                 quota=settings.api.quota.limit,
                 quota_period=settings.api.quota.period,
-                log_retention_days=days,
+                log_retention_days=settings.logs.retention_days,
             ),
-            network=self._network,
+            runner=runner,
             cluster=self._cluster,
             jobs=jobs,
             uploads=self._uploads,
@@ -130,8 +199,25 @@ class Platform(pulumi.ComponentResource):
             opts=self._opts,
         )
 
-    def _queue_workers(self, workers: Sequence[tuple[Worker, QueueTrigger]]) -> None:
-        QueueWorkers(
+    def _scheduled_tasks(self, tasks: Sequence[ScheduledTask], runner: JobRunner, jobs: JobsTable) -> None:
+        ScheduledTasks(
+            "scheduled-tasks",
+            self._site,
+            self._project_dir,
+            ScheduledTasksArgs(
+                tasks=tasks,
+                job_ttl_days=self._settings.api.job_ttl_days,
+                log_retention_days=self._settings.logs.retention_days,
+            ),
+            runner=runner,
+            cluster=self._cluster,
+            jobs=jobs,
+            alerts=self._alerts,
+            opts=self._opts,
+        )
+
+    def _queue_workers(self, workers: Sequence[tuple[Worker, QueueTrigger]]) -> QueueWorkers:
+        return QueueWorkers(
             "queue-workers",
             self._site,
             self._project_dir,
@@ -171,18 +257,31 @@ class Platform(pulumi.ComponentResource):
             opts=self._opts,
         )
 
-    def _api_worker(self, worker: Worker, trigger: ApiTrigger) -> ApiWorker:
+    def _job_worker(self, worker: Worker, concurrency: int) -> JobWorker:
         manifest = worker.manifest
-        return ApiWorker(
+        return JobWorker(
             name=worker.name,
             description=manifest.description,
             input=manifest.input,
-            concurrency=trigger.concurrency,
+            concurrency=concurrency,
             timeout=manifest.resources.timeout_seconds,
             attempts=manifest.retry.attempts,
             backoff=manifest.retry.backoff_seconds,
             spot_share=worker.spot_share,
             task=self._task(worker),
+        )
+
+    def _scheduled_task(self, worker: Worker, trigger: ScheduleTrigger) -> ScheduledTask:
+        return ScheduledTask(
+            worker=self._job_worker(worker, MAX_RUNS if trigger.overlap == "allow" else 1),
+            given=trigger.input,
+            expression=trigger.expression,
+            timezone=trigger.timezone,
+            window=trigger.window_seconds,
+            start=trigger.start,
+            end=trigger.end,
+            enabled=worker.enabled,
+            overlap=trigger.overlap,
         )
 
     def _queue_worker(self, worker: Worker, trigger: QueueTrigger) -> QueueWorker:
@@ -213,16 +312,7 @@ class Platform(pulumi.ComponentResource):
     def _task(self, worker: Worker) -> FargateTaskArgs:
         """The worker's container, whatever triggers it."""
         resources, engine = worker.manifest.resources, self._settings.engine
-        image = None
-        if not worker.image:
-            image = WorkerImage(
-                worker.name,
-                self._site,
-                self._project_dir,
-                architecture=resources.architecture,
-                protect=self._settings.data.protect,
-                opts=self._opts,
-            )
+        image = self._image(worker)
         environment = {
             **worker.manifest.environment,
             "AWS_REGION": self._site.region,
@@ -248,7 +338,24 @@ class Platform(pulumi.ComponentResource):
             secrets=secrets,
             statements=[statement for grant in worker.manifest.grants for statement in self._granted(grant)],
             log_retention_days=self._settings.logs.retention_days,
-            after=[image.pushed] if image else [],
+            after=image.after if image else [],
+            shipped=self._settings.pipeline.source is not None and not worker.image,
+        )
+
+    def _image(self, worker: Worker) -> WorkerImage | None:
+        """The worker's repository with the image that is named, or released, or else built; None for one elsewhere."""
+        architecture = worker.manifest.resources.architecture
+        if worker.image and not worker.image.startswith(f"{repository(self._site, worker.name)}@"):
+            return None
+        return WorkerImage(
+            worker.name,
+            self._site,
+            self._project_dir,
+            architecture=architecture,
+            protect=self._settings.data.protect,
+            uri=worker.image or self._released.get((architecture, worker.name)),
+            released=self._settings.pipeline.source is not None,
+            opts=self._opts,
         )
 
     def _granted(self, grant: Grant) -> list[Statement]:

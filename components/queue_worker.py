@@ -17,10 +17,8 @@ from components.cluster import Cluster
 from components.function import Function, FunctionArgs
 from components.network import Network
 from components.permissions import (
-    Role,
     Statement,
     events_send,
-    invoke_function,
     measure_queues,
     read_objects,
     scale_services,
@@ -30,12 +28,12 @@ from components.permissions import (
 )
 from components.queue import DeadLetterQueue
 from components.queue_service import QueueService, QueueWorker
+from components.rounds import Rounds
 from components.site import Site
 from components.storage import Bucket
 from components.tables import IdempotencyTable
 
 SCALING_KEYS = ("scaling#*",)  # what the scaling remembers of each worker, by its keys in the table
-ROUND_SECONDS = 60  # of the scaler; also the shortest age for which Lambda and its scheduler keep an event
 SCALER_TIMEOUT_SECONDS = 50
 LOAD_TIMEOUT_SECONDS = 900  # the most that Lambda grants
 
@@ -159,34 +157,13 @@ class QueueWorkers(pulumi.ComponentResource):
             self._scaling(read=True),
             timeout=SCALER_TIMEOUT_SECONDS,
         )
-        # What a round did not do, the next one does. Why it failed, its log says; its alarm on errors is enough.
-        aws.lambda_.FunctionEventInvokeConfig(
+        Rounds(
             "scaler",
-            function_name=scaler.function.name,
-            maximum_event_age_in_seconds=ROUND_SECONDS,
-            maximum_retry_attempts=0,
-            opts=self._child,
-        )
-        role = Role(
-            "scaler-schedule",
             self._site,
-            "scheduler",
-            [*invoke_function(scaler.arn), *send_messages(self._undelivered.arn)],
-            opts=self._child,
-        )
-        aws.scheduler.Schedule(
-            "scaler",
-            name=self._site.name("scaler"),
+            scaler,
+            minutes=1,
             description="Each minute: wake what has work, scale in what has drained",
-            schedule_expression="rate(1 minute)",
-            flexible_time_window={"mode": "OFF"},
-            target={
-                "arn": scaler.function_arn,
-                "role_arn": role.arn,
-                "dead_letter_config": {"arn": self._undelivered.queue_arn},
-                # Of handing a round over, not of the round: a moment's refusal is not worth a dead letter.
-                "retry_policy": {"maximum_event_age_in_seconds": ROUND_SECONDS, "maximum_retry_attempts": 1},
-            },
+            undelivered=self._undelivered,
             opts=self._child,
         )
 

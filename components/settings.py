@@ -30,6 +30,7 @@ from components.fields import (
     secret_arn,
 )
 from components.model import Model, read_value, sentence
+from components.pipeline_settings import Pipeline
 from components.problems import ConfigurationError, Problem, Source, suggestion
 from components.stackfile import NAMESPACE, StackFile, engine_text, read_stack_file, secret_problem
 from components.worker import Worker, read_workers
@@ -207,6 +208,7 @@ _WORKERS, _ENGINE, _IMAGES = (f"{NAMESPACE}:{name}" for name in ("workers", "eng
 _SECTIONS: dict[str, Any] = {
     "network": Network, "spot": Spot, "logs": Logs, "api": Api, "data": Data, "alarms": Alarms,
     "notifications": Notifications, "engine": Engine, "images": dict[str, ImageDigest], "tools": Tools, "tags": Tags,
+    "pipeline": Pipeline,
 }  # fmt: skip
 
 
@@ -225,6 +227,7 @@ class Settings:
     notifications: Notifications
     engine: Engine
     tools: Tools
+    pipeline: Pipeline
     tags: Mapping[str, str]
     workers: tuple[Worker, ...]
 

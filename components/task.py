@@ -27,6 +27,7 @@ class FargateTaskArgs:
     environment: plain values. secrets: variable name → ARN of the secret it is filled from.
     statements: what the worker's code may do.
     after: resources that must exist before a task can start, such as the pushed image.
+    shipped: the image pipeline adds revisions, too.
     """
 
     image: str
@@ -40,6 +41,7 @@ class FargateTaskArgs:
     statements: Sequence[Statement]
     log_retention_days: int
     after: Sequence[pulumi.Resource] = ()
+    shipped: bool = False
 
 
 class FargateTask(pulumi.ComponentResource):
@@ -83,6 +85,8 @@ class FargateTask(pulumi.ComponentResource):
             task_role_arn=role.arn,
             container_definitions=json.dumps([container], sort_keys=True),
             volumes=[{"name": "scratch"}],
+            # A refresh looks at the newest revision, whoever made it, so that a release is no difference.
+            track_latest=args.shipped or None,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[log_group, *args.after]),
         )
         self.register_outputs({"family": self.family, "arn": self.definition.arn})

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from components import units
 from components.fields import Share
-from components.manifest import Concurrency, Manifest, Memory, Timeout, Vcpu, contradictions, read_manifest
+from components.manifest import Concurrency, Manifest, Memory, Timeout, Trigger, Vcpu, contradictions, read_manifest
 from components.model import Model, read_value
 from components.problems import Problem, Source, suggestion
 from components.queue_trigger import (
@@ -26,24 +26,27 @@ from components.queue_trigger import (
     check_goal,
     check_tasks,
 )
+from components.schedule_trigger import Expression, Timezone, check_bounds
 from components.stackfile import NAMESPACE
 
 FILES = ("worker.yaml", "handler.py")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 LONGEST_ROLE_NAME = 64  # Source: IAM quotas; of all that bears a worker's name, roles have the least room
-PLATFORM_NAMES = (  # of its queues, and in its tables' keys
-    "failures", "notice", "notices", "redrive", "scaling", "undelivered",
+PLATFORM_NAMES = (  # of its queues and repositories, and in its tables' keys
+    "failures", "layers", "notice", "notices", "pipeline_undelivered", "redrive", "scaling", "undelivered", "unstarted",
 )  # fmt: skip
 QUEUE_KEYS = {
     "min_tasks": "min", "max_tasks": "max", "target": "target",
     "latency_seconds": "latency", "processing_seconds": "processing",
 }  # fmt: skip
 """What a stack may say of a queue trigger: attribute → key."""
+SCHEDULE_KEYS = ("enabled", "expression", "timezone")
+"""What a stack may say of a schedule."""
 SHARED_FOLDERS = ("runtime", "engines")  # in workers/, but of all workers
 
 _IN_MANIFEST = (
     "belongs in the worker's worker.yaml; a stack may only say vcpu, memory, timeout, concurrency, spotShare, and for "
-    "a queue min, max, target, latency, processing"
+    "a queue min, max, target, latency, processing, and for a schedule enabled, expression, timezone"
 )
 
 
@@ -56,6 +59,7 @@ class WorkerOverride(Model):
         **dict.fromkeys(("scratch", "architecture", "attempts", "backoff"), _IN_MANIFEST),
         **dict.fromkeys(("prefix", "suffixes", "fifo", "tenant"), _IN_MANIFEST),
         **dict.fromkeys(("cooldown", "work", "effect", "visibility"), _IN_MANIFEST),
+        **dict.fromkeys(("window", "start", "end", "overlap"), _IN_MANIFEST),
     }
 
     vcpu: Vcpu | None = None
@@ -68,6 +72,9 @@ class WorkerOverride(Model):
     target: Target | None = None
     latency_seconds: Latency | None = Field(default=None, alias="latency")
     processing_seconds: Latency | None = Field(default=None, alias="processing")
+    enabled: bool | None = None
+    expression: Expression | None = None
+    timezone: Timezone | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +86,7 @@ class Worker:
     manifest: with the stack's overrides already applied.
     spot_share: percent of its tasks that ask for Fargate Spot.
     image: digest reference of an image that exists; None means that the image is built from the folder.
+    enabled: whether its schedule is on in this stack.
     """
 
     name: str
@@ -86,6 +94,7 @@ class Worker:
     manifest: Manifest
     spot_share: int
     image: str | None
+    enabled: bool = True
 
 
 def read_workers(
@@ -118,6 +127,7 @@ def read_workers(
                 manifest=_merged(manifest, override),
                 spot_share=spot_share if override.spot_share is None else override.spot_share,
                 image=images.get(name),
+                enabled=override.enabled is not False,
             )
         )
     return workers, problems
@@ -179,14 +189,20 @@ def _name_problem(name: str, stack: str) -> str | None:
 def _merged(manifest: Manifest, override: WorkerOverride) -> Manifest:
     size = {"vcpu": override.vcpu, "memory_mib": override.memory_mib, "timeout_seconds": override.timeout_seconds}
     resources = manifest.resources.model_copy(update={key: value for key, value in size.items() if value is not None})
-    if manifest.trigger.queue:
-        trigger = {"queue": manifest.trigger.queue.model_copy(update=_queue_changes(override))}
-    else:
-        changes = {"concurrency": override.concurrency} if override.concurrency else {}
-        trigger = {"api": manifest.trigger.api and manifest.trigger.api.model_copy(update=changes)}
-    return manifest.model_copy(
-        update={"resources": resources, "trigger": manifest.trigger.model_copy(update=trigger)},
-    )
+    return manifest.model_copy(update={"resources": resources, "trigger": _merged_trigger(manifest.trigger, override)})
+
+
+def _merged_trigger(trigger: Trigger, override: WorkerOverride) -> Trigger:
+    changed: dict[str, object] = {}
+    if trigger.api and override.concurrency:
+        changed["api"] = trigger.api.model_copy(update={"concurrency": override.concurrency})
+    if trigger.queue:
+        changed["queue"] = trigger.queue.model_copy(update=_queue_changes(override))
+    if trigger.schedule:
+        given = {"expression": override.expression, "timezone": override.timezone}
+        changes = {name: value for name, value in given.items() if value is not None}
+        changed["schedule"] = trigger.schedule.model_copy(update=changes)
+    return trigger.model_copy(update=changed)
 
 
 def _queue_changes(override: WorkerOverride) -> dict[str, int | None]:
@@ -211,9 +227,38 @@ def _size_problems(manifest: Manifest, override: WorkerOverride, source: Source)
 
 def _trigger_problems(manifest: Manifest, override: WorkerOverride, source: Source) -> list[Problem]:
     """The same for what it says of the trigger."""
+    return [
+        *_misplaced(manifest.trigger, override, source),
+        *(_queue_problems(manifest, override, source) if manifest.trigger.queue else []),
+        *(_schedule_problems(manifest, override, source) if manifest.trigger.schedule else []),
+    ]
+
+
+def _misplaced(trigger: Trigger, override: WorkerOverride, source: Source) -> list[Problem]:
+    """What it says of another kind of trigger than the worker has."""
+    wrong = []
+    if trigger.queue is None:
+        wrong += [(key, "queue") for name, key in QUEUE_KEYS.items() if getattr(override, name) is not None]
+    if trigger.schedule is None:
+        wrong += [(key, "schedule") for key in SCHEDULE_KEYS if getattr(override, key) is not None]
+    elif override.concurrency is not None:
+        wrong += [("concurrency", "api' or 'queue")]
+    return [source.problem(f"has a meaning only for a worker with trigger '{kind}'", (key,)) for key, kind in wrong]
+
+
+def _schedule_problems(manifest: Manifest, override: WorkerOverride, source: Source) -> list[Problem]:
+    """Another expression or zone may be right by itself and never be due between the manifest's start and end."""
+    schedule = _merged(manifest, override).trigger.schedule
+    assert schedule is not None  # an override changes no trigger's kind
+    try:
+        check_bounds(schedule)
+    except PydanticCustomError as error:
+        return [source.problem(error.message(), ("expression" if override.expression else "timezone",))]
+    return []
+
+
+def _queue_problems(manifest: Manifest, override: WorkerOverride, source: Source) -> list[Problem]:
     given = [key for name, key in QUEUE_KEYS.items() if getattr(override, name) is not None]
-    if manifest.trigger.queue is None:
-        return [source.problem("has a meaning only for a worker with trigger 'queue'", (key,)) for key in given]
     if "target" in given and ("latency" in given or "processing" in given):
         return [source.problem("follows from latency and processing; give either", ("target",))]
     merged = _merged(manifest, override)

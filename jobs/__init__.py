@@ -4,6 +4,6 @@ Ships inside Lambda handlers and worker images, so it imports boto3 and nothing 
 """
 
 from jobs.record import ALLOWED, TERMINAL, Job, Status
-from jobs.store import Conflict, JobStore
+from jobs.store import Conflict, JobStore, Lock
 
-__all__ = ["ALLOWED", "TERMINAL", "Conflict", "Job", "JobStore", "Status"]
+__all__ = ["ALLOWED", "TERMINAL", "Conflict", "Job", "JobStore", "Lock", "Status"]

@@ -79,6 +79,11 @@ class Job:
     expires_at: int | None = None
 
     @property
+    def untouched(self) -> bool:
+        """Whether nothing has happened to it since it was recorded; even its message may not have been sent."""
+        return self.status is Status.QUEUED and self.attempt == 0
+
+    @property
     def sort_key(self) -> str:
         """Newest-first listing order: creation time, then id."""
         return f"{self.created_at}#{self.job_id}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +27,18 @@ class Conflict(Exception):
     def __init__(self, job_id: str, job: Job | None):
         super().__init__(f"job {job_id} is {job.status if job else 'unknown'}")
         self.job = job
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Which of a worker's jobs keeps others of it from running.
+
+    Nobody gives a lock back: it is worth nothing once its job has ended. until: seconds of the epoch; no job holds it
+    longer, so that one of which nothing is heard any more cannot hold it for ever.
+    """
+
+    job_id: str
+    until: int
 
 
 class JobStore:
@@ -132,14 +145,14 @@ class JobStore:
         changes = {"reason": reason, "dead_lettered": dead_lettered, "failures": job.failures + ended_badly}
         return self._change(job, Status.FAILED, changes | {"cost_usd": cost_usd, "peak_memory_mb": peak_memory_mb})
 
-    def cancel(self, job_id: str) -> Job:
+    def cancel(self, job_id: str, reason: str) -> Job:
         """QUEUED | RUNNING → CANCELLED. `Conflict` if it has ended before, or is unknown."""
         for _ in range(5):  # the state may change between read and write, a handful of times at the most
             job = self.get(job_id)
             if job is None or job.status in TERMINAL:
                 raise Conflict(job_id, job)
             try:
-                return self._change(job, Status.CANCELLED, {"reason": "cancelled by the caller"})
+                return self._change(job, Status.CANCELLED, {"reason": reason})
             except Conflict:
                 continue
         raise Conflict(job_id, self.get(job_id))
@@ -163,6 +176,27 @@ class JobStore:
         self._table.update_item(
             Key=_places(job), UpdateExpression="DELETE places :job", ExpressionAttributeValues={":job": {job.job_id}}
         )
+
+    def lock(self, job: Job, until: int, *, over: str | None = None) -> Lock:
+        """Take the lock of the job's worker for this job: the lock as it is afterwards, which may be another's.
+
+        It is taken if nobody has it, if this job has it, or if it is that of the job with the id `over`.
+        until: as in `Lock`.
+        """
+        key, free = {"job_id": f"lock#{job.worker}"}, Attr("holder").not_exists() | Attr("holder").eq(job.job_id)
+        if over:
+            free |= Attr("holder").eq(over)
+        try:
+            self._table.update_item(
+                Key=key, UpdateExpression="SET holder = :job, held_until = :until", ConditionExpression=free,
+                ExpressionAttributeValues={":job": job.job_id, ":until": until},
+            )  # fmt: skip
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            item = self._table.get_item(Key=key, ConsistentRead=True)["Item"]
+            return Lock(item["holder"], int(item["held_until"]))
+        return Lock(job.job_id, until)
 
     def _change(self, job: Job, to: Status, changes: dict[str, Any], start: set[Status] | None = None) -> Job:
         start = start or {status for status in ALLOWED if to in ALLOWED[status]}

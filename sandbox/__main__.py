@@ -1,8 +1,9 @@
-"""`python -m sandbox up|demo|check|resources|upload|status|chaos --stack S`."""
+"""`python -m sandbox up|demo|check|resources|upload|run|status|chaos --stack S`."""
 
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import signal
 import sys
@@ -52,6 +53,14 @@ def _arguments() -> argparse.Namespace:
     sub.add_argument("--patience", type=float, default=120, metavar="SECONDS", help="how long to wait (default: 120)")
     sub.add_argument("--stack", default="dev")
     sub.set_defaults(command=_upload)
+    text = "run a scheduled worker of a stack that is up here, as if it were due, and see what becomes of it"
+    sub = commands.add_parser("run", help=text, description=text)
+    sub.add_argument("worker")
+    sub.add_argument("--at", type=_instant, metavar="TIME", help="as if it were due then, by the clock of its zone "
+                     "(ISO 8601, such as 2026-10-25T06:00; default: now)")  # fmt: skip
+    sub.add_argument("--patience", type=float, default=600, metavar="SECONDS", help="how long to wait (default: 600)")
+    sub.add_argument("--stack", default="dev")
+    sub.set_defaults(command=_run)
     text = "faults for a stack that is up here"
     chaos = commands.add_parser("chaos", help=text, description=text)
     _add_faults(chaos)
@@ -114,6 +123,17 @@ def _upload(arguments: argparse.Namespace) -> int:
     from sandbox.upload import upload
 
     return upload(PROJECT, arguments.stack, arguments.worker, arguments.files, arguments.patience)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from sandbox.scheduled_run import run
+
+    return run(PROJECT, arguments.stack, arguments.worker, arguments.at, arguments.patience)
+
+
+def _instant(text: str) -> str:
+    dt.datetime.fromisoformat(text)  # the ValueError becomes argparse's message
+    return text
 
 
 def _resources(arguments: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -9,8 +10,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from components.settings import parse_settings
 from components.stackfile import engine_config
 from policies.settings import load
+from sandbox.agenda import agenda
 from sandbox.analyzer import Violation, analyze
 from sandbox.invented import Invented
 from sandbox.program import Engine, Run, run
@@ -26,13 +29,18 @@ def declared(project: Path, stack: str) -> Run:
 
 
 def check(project: Path, stack: str) -> int:
-    """Run program and policies as a preview and as an update; print what they say; 1 if anything is refused."""
+    """Run program and policies as a preview and as an update; print what they say, and when schedules are due.
+
+    1 if anything is refused.
+    """
     config = engine_config(project, stack)
     engine = Invented(config.get("aws:region", ""))
     preview = preview_violations(project, stack, config)
     update = run(project, stack, config, engine)
     violations = analyze(update.resources, config=load(stack))
     console.print(f"Stack [bold]{stack}[/]: {len(update.resources)} resources.")
+    for line in agenda(parse_settings(config, stack, project).workers, dt.datetime.now(dt.UTC)):
+        console.print(line, markup=False)
     return 0 if report({"preview": preview, "update": violations}) else 1
 
 

@@ -55,6 +55,11 @@ class Clock:
         with self._changed:
             return self._now()
 
+    def at(self, instant: float, action: Action) -> None:
+        """Run the action once. instant: seconds of the epoch; one that has passed is now."""
+        with self._changed:
+            self._add(instant, action)
+
     def after(self, seconds: float, action: Action) -> None:
         """Run the action once."""
         with self._changed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import secrets
 from collections.abc import Callable
@@ -18,9 +19,11 @@ from sandbox.compute.services import Kept
 from sandbox.http_server import HttpServer
 from sandbox.program import ProgramError
 from sandbox.queue_workers import QueueWorker, queue_workers
+from sandbox.scheduled_workers import NotStarted, ScheduledWorker, scheduled_workers
 
 FILE = "control.json"
 SPOT = "FARGATE_SPOT"
+ANSWER_SECONDS = 60  # a function that has just been deployed takes some of them to begin
 
 
 class Unknown(Exception):
@@ -43,6 +46,8 @@ class Control:
             "upload": self._upload,
             "outcome": self._outcome,
             "letters": self._letters,
+            "run": self._run,
+            "job": self._job,
         }
         self._server = HttpServer(self._answer)
         self._file.touch(mode=0o600)
@@ -60,6 +65,8 @@ class Control:
             return Response(json.dumps(command(request.get_json())), mimetype="application/json")
         except (KeyError, Unknown) as error:
             return Response(str(error), 404)
+        except NotStarted as error:
+            return Response(str(error), 409)
 
     def _reclaim(self, wish: dict[str, Any]) -> list[str]:
         """Interrupt Spot tasks, one of each service or one by its id, as AWS does; which they were."""
@@ -134,6 +141,20 @@ class Control:
         dead_letters.let_go(letters)
         return {letter.message_id: (letter.key, letter.reason) for letter in letters}
 
+    def _run(self, wish: dict[str, Any]) -> str:
+        """Start a scheduled worker as its schedule would, at an instant or now; the id of the job."""
+        at = None if wish["at"] is None else dt.datetime.fromisoformat(wish["at"])
+        return self._scheduled_worker(wish["worker"]).start(at)
+
+    def _job(self, wish: dict[str, Any]) -> dict[str, Any]:
+        return self._scheduled_worker(wish["worker"]).outcome(wish["job_id"])
+
+    def _scheduled_worker(self, name: str) -> ScheduledWorker:
+        workers = scheduled_workers(self._cloud)
+        if name not in workers:
+            raise Unknown(f"The stack has no scheduled worker {name}; {suggestion(name, sorted(workers))}.")
+        return workers[name]
+
     def _queue_worker(self, name: str) -> QueueWorker:
         workers = queue_workers(self._cloud)
         if name not in workers:
@@ -182,7 +203,7 @@ def ask(project: Path, stack: str, command: str, **wish: Any) -> Any:
         place = json.loads((project / ".sandbox" / stack / FILE).read_text(encoding="utf-8"))
         answer = urllib3.request(
             "POST", f"{place['url']}/{command}", json={"command": command, **wish},
-            headers={"Authorization": place["token"]}, timeout=10, retries=False,
+            headers={"Authorization": place["token"]}, timeout=ANSWER_SECONDS, retries=False,
         )  # fmt: skip
     except (OSError, urllib3.exceptions.HTTPError):
         raise ProgramError(

@@ -12,6 +12,7 @@ from sandbox.check import console, report
 from sandbox.control import Control
 from sandbox.deployment import Deployment, Refused, fresh_cloud
 from sandbox.queue_workers import queue_workers
+from sandbox.scheduled_workers import scheduled_workers
 
 
 def serve(project: Path, stack: str) -> int:
@@ -47,8 +48,12 @@ def _say_how_to_use_it(deployment: Deployment, stack: str) -> None:
     if deployment.has_api:
         console.print(f"  export API={deployment.url}\n  export KEY={deployment.key}")
         console.print('  curl -s -H "x-api-key: $KEY" $API/workers\n')
+    command = f".venv/bin/python -m sandbox {{}} --stack {stack}"
+    if scheduled := scheduled_workers(deployment.cloud):
+        for name in scheduled:
+            console.print(f"  {command.format(f'run {name}')}", markup=False)
+        console.print()
     if workers := queue_workers(deployment.cloud):
-        command = f".venv/bin/python -m sandbox {{}} --stack {stack}"
         for name in workers:
             console.print(f"  {command.format(f'upload {name} <file>')}", markup=False)
         console.print(f"  {command.format('status')}\n", markup=False)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from botocore.exceptions import BotoCoreError, ClientError
 from description import Operation
 from problems import FieldError, Problem, malformed, unknown_job
 from request import Request, Response
@@ -17,12 +16,13 @@ from services import Services
 from submission import submit
 
 from jobs import Conflict, Job, Status
+from jobs.cancellation import cancel
 from jobs.links import result_link
 
 UPLOAD_SECONDS = 900
 MAX_FILENAME = 128
-JOB_ID = re.compile(r"[A-Za-z0-9-]{1,64}")  # the table holds other items too, under ids that no job has
-CURSOR = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z#[A-Za-z0-9-]{1,64}")
+JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # the table holds other items too, under ids that no job has
+CURSOR = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z#[A-Za-z0-9_-]{1,64}")
 SHOWN = (
     "job_id",
     "worker",
@@ -79,19 +79,12 @@ def get_job(services: Services, _: Operation, request: Request) -> Response:
 def cancel_job(services: Services, _: Operation, request: Request) -> Response:
     job_id = _job_id(request)
     try:
-        job = services.store.cancel(job_id)
+        job = cancel(services.store, services.ecs, services.cluster, job_id, "cancelled by the caller")
     except Conflict as conflict:
         if conflict.job is None:
             raise unknown_job(job_id) from None
         detail = f"The job has ended already: it is {conflict.job.status}."
         raise Problem(409, "already-ended", detail) from None
-    logger.info("job cancelled", job_id=job_id, worker=job.worker)
-    if job.task_arn:
-        try:
-            services.ecs.stop_task(cluster=services.cluster, task=job.task_arn, reason="cancelled by the caller")
-        except (ClientError, BotoCoreError):
-            # The job is cancelled all the same: whatever its task writes from now on is refused.
-            logger.exception("task not stopped", job_id=job_id, task_arn=job.task_arn)
     return Response(200, _shown(services, job))
 
 

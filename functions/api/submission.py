@@ -13,7 +13,8 @@ from problems import FieldError, Problem, malformed
 from request import Request
 from services import Services, Worker
 
-from jobs import Conflict, Job, Status
+from jobs import Conflict, Job
+from jobs.submission import send
 
 MAX_INPUT_BYTES = 256 * 1024  # a record is at most 400 KB, and holds the input as text
 CALLERS = uuid.UUID("8f2d6c0e-5d0b-4c11-9a0b-5b6f6f1f4e51")
@@ -63,7 +64,7 @@ def _checked(services: Services, body: dict[str, Any]) -> tuple[Worker, dict[str
 
 def _queued(services: Services, worker: Worker, job: Job) -> Job:
     try:
-        _send(services, worker, job)
+        send(services.sqs, worker.queue_url, job)
     except (ClientError, BotoCoreError):
         try:
             services.store.discard(job.job_id)
@@ -82,16 +83,6 @@ def _replayed(services: Services, worker: Worker, job: Job, existing: Job | None
         error = FieldError(parameter="Idempotency-Key", detail="belongs to another request")
         detail = "This Idempotency-Key was used for another request. Use a new key for a new job."
         raise Problem(409, "idempotency-conflict", detail, [error])
-    if existing.status is Status.QUEUED and existing.attempt == 0:
-        _send(services, worker, existing)  # the first request may have ended before its message was sent
+    if existing.untouched:
+        send(services.sqs, worker.queue_url, existing)  # the first request may have ended before its message was sent
     return existing
-
-
-def _send(services: Services, worker: Worker, job: Job) -> None:
-    """Queue the job; the queue drops a repetition of the last five minutes."""
-    services.sqs.send_message(
-        QueueUrl=worker.queue_url,
-        MessageBody=json.dumps({"job_id": job.job_id}),
-        MessageGroupId=job.job_id,
-        MessageDeduplicationId=job.job_id,
-    )

@@ -13,6 +13,7 @@ from sandbox.compute.functions import Functions
 from sandbox.compute.metrics import MINUTE, Metrics
 from sandbox.compute.queues import Queues
 from sandbox.compute.scaling import Scaling
+from sandbox.compute.scheduler import Scheduler
 from sandbox.compute.services import Services
 from sandbox.compute.sources import Sources
 from sandbox.gateway import Gateway
@@ -27,7 +28,8 @@ class Compute:
         self.functions = Functions(cloud, self.clock)
         self.sources = Sources(cloud, self.functions)
         self.asynchronous = Asynchronous(cloud, self.clock, self.functions)
-        self.events = Events(cloud, self.clock, self.asynchronous)
+        self.events = Events(cloud, self.asynchronous)
+        self.scheduler = Scheduler(cloud.region, self.clock, self.asynchronous)
         self.fargate = Fargate(cloud)
         self.services = Services(cloud, self.clock, self.fargate)
         self.queues = Queues(cloud, self.clock)

@@ -1,4 +1,4 @@
-"""EventBridge: S3's events to the rules that match them, and its Scheduler on the clock."""
+"""EventBridge: S3's events to the rules that match them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ import datetime as dt
 import itertools
 import json
 import logging
-import re
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sandbox.clock import Clock
 from sandbox.compute.asynchronous import Asynchronous
 from sandbox.invented import ACCOUNT
 
 if TYPE_CHECKING:
     from sandbox.cloud import Cloud
 
-UNITS = {"minute": 60, "hour": 3600, "day": 86400}
+SOURCE = "aws.s3"  # of all events that there are here
 REASONS = {
     "s3:ObjectCreated:Put": "PutObject",
     "s3:ObjectCreated:Post": "POST Object",
@@ -31,20 +29,21 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Rule:
-    """pattern: moto's, which knows how events match."""
+    """pattern: moto's, which knows how events match. possible: whether there are such events here."""
 
     pattern: Any
     enabled: bool
+    possible: bool
     targets: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Events:
-    """The default event bus, and the schedules of the default group."""
+    """The default event bus."""
 
-    def __init__(self, cloud: Cloud, clock: Clock, asynchronous: Asynchronous):
+    def __init__(self, cloud: Cloud, asynchronous: Asynchronous):
         from moto.s3 import notifications
 
-        self._cloud, self._clock, self._asynchronous = cloud, clock, asynchronous
+        self._cloud, self._asynchronous = cloud, asynchronous
         self._rules: dict[str, Rule] = {}
         self._sequence = itertools.count(1)
         self._send = notifications.send_event
@@ -57,35 +56,21 @@ class Events:
         if not inputs.get("eventPattern") or inputs.get("eventBusName", "default") != "default":
             raise NotImplementedError(f"rule {name}: only patterns on the default event bus")
         enabled = inputs.get("state", "ENABLED") == "ENABLED"
-        self._rules[name] = Rule(EventPattern.load(inputs["eventPattern"]), enabled)
+        sources = json.loads(inputs["eventPattern"]).get("source", [SOURCE])
+        possible = not all(isinstance(source, str) and source != SOURCE for source in sources)
+        self._rules[name] = Rule(EventPattern.load(inputs["eventPattern"]), enabled, possible)
 
     def add_target(self, inputs: dict[str, Any]) -> None:
-        """Raises NotImplementedError for what is no function or would change the event."""
+        """Raises NotImplementedError for what is no function or would change the event, if there are such events."""
+        rule = self._rules.get(inputs["rule"])
+        if rule and not rule.possible:
+            return
         changes = {"inputPath", "inputTransformer"} & {key for key, value in inputs.items() if value}
         if ":lambda:" not in inputs["arn"] or changes:
             raise NotImplementedError(
                 f"rule {inputs['rule']}: only functions, with the event as it is or a fixed input"
             )
         self._rules[inputs["rule"]].targets.append(inputs)
-
-    def add_schedule(self, name: str, inputs: dict[str, Any]) -> None:
-        """Raises NotImplementedError for expressions other than rate(…), and for targets that are no functions."""
-        target, rate = (
-            inputs["target"],
-            re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", inputs["scheduleExpression"]),
-        )
-        if rate is None or ":lambda:" not in target["arn"]:
-            raise NotImplementedError(f"schedule {name}: only rate(…), only functions")
-        if inputs.get("state", "ENABLED") != "ENABLED":
-            return
-        event = json.loads(target["input"]) if target.get("input") else {}
-        undelivered = (target.get("deadLetterConfig") or {}).get("arn")
-
-        def run() -> None:
-            # The clock waits, so that what a schedule does is done before the next minute, however hurried it is.
-            self._asynchronous.invoke(target["arn"], event, undelivered, wait=True)
-
-        self._clock.every(int(rate[1]) * UNITS[rate[2]], run)
 
     def publish(self, event: dict[str, Any]) -> None:
         """Hand an event to the targets of all rules that it matches."""
@@ -122,7 +107,7 @@ class Events:
             "version": "0",
             "id": str(uuid.uuid4()),
             "detail-type": "Object Created",
-            "source": "aws.s3",
+            "source": SOURCE,
             "account": ACCOUNT,
             "time": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "region": self._cloud.region,

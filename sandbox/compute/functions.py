@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,10 @@ class Functions:
     def names(self) -> list[str]:
         return list(self._functions)
 
+    def environment(self, name_or_arn: str) -> Mapping[str, str]:
+        """What the function reads from its environment."""
+        return self._functions[_name(name_or_arn)].environment
+
     def dead_letters(self, name_or_arn: str) -> str | None:
         """ARN of the queue for events that the function failed at when it was invoked asynchronously."""
         return self._functions[_name(name_or_arn)].dead_letters
@@ -93,7 +98,7 @@ class Function:
         self.name, self._clock, self._folder = name, clock, folder
         self.dead_letters: str | None = (inputs.get("deadLetterConfig") or {}).get("targetArn")
         self._handler, self._timeout = inputs["handler"], float(inputs["timeout"])
-        self._environment = {
+        self.environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(folder),
             "PYTHONUNBUFFERED": "1",
@@ -135,7 +140,7 @@ class Function:
             if self._idle:
                 host = self._idle.pop()
             else:
-                host = Host(self._handler, self._folder, self._environment | self._overrides, self._log)
+                host = Host(self._handler, self._folder, self.environment | self._overrides, self._log)
             self._busy.add(host)
             return host
 

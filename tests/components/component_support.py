@@ -25,11 +25,18 @@ REGION = "eu-central-1"
 STACKS = ("dev", "staging", "prod")
 API_WORKERS = ("content_analyzer", "image_alt_generator", "meta_desc_generator")
 QUEUE_WORKERS = ("image_processor",)
-WORKERS = tuple(sorted((*API_WORKERS, *QUEUE_WORKERS)))
+SCHEDULED_WORKERS = ("sales_report",)
+JOB_WORKERS = (*API_WORKERS, *SCHEDULED_WORKERS)
+WORKERS = tuple(sorted((*JOB_WORKERS, *QUEUE_WORKERS)))
 FUNCTIONS = {
-    "dev": ("api", "enqueuer", "launcher", "load_generator", "notifier", "scaler"),
-    "staging": ("api", "enqueuer", "launcher", "load_generator", "notifier", "scaler"),
-    "prod": ("api", "enqueuer", "launcher", "notifier", "scaler"),
+    "dev": ("api", "enqueuer", "launcher", "load_generator", "notifier", "scaler", "starter", "watchman"),
+    "staging": ("api", "enqueuer", "launcher", "load_generator", "notifier", "scaler", "starter", "watchman"),
+    "prod": ("api", "enqueuer", "launcher", "notifier", "scaler", "starter", "watchman"),
+}
+STEPS = {  # of the image pipeline
+    "dev": ("build-arm64", "release"),
+    "staging": ("build-arm64", "canary", "release"),
+    "prod": ("build-arm64", "canary", "release"),
 }
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # how the engine writes a value that is not known yet
 SITE = Site(project="serverless-batch", stack="test", account=ACCOUNT, region=REGION, partition=PARTITION)

@@ -12,22 +12,25 @@ from pathlib import Path
 import botocore.session
 import pytest
 from botocore import xform_name
-from component_support import API_WORKERS, PROJECT, QUEUE_WORKERS, STACKS, WORKERS
+from component_support import API_WORKERS, JOB_WORKERS, PROJECT, QUEUE_WORKERS, SCHEDULED_WORKERS, STACKS, WORKERS
 
 DEFINITION = "aws:ecs/taskDefinition:TaskDefinition"
 # Service → the prefix of its actions.
 SERVICES = {
     "bedrock-runtime": "bedrock",
     "dynamodb": "dynamodb",
+    "ecr": "ecr",
     "ecs": "ecs",
     "s3": "s3",
     "secretsmanager": "secretsmanager",
     "sns": "sns",
     "sqs": "sqs",
+    "ssm": "ssm",
 }
 # Operations whose actions have other names.
 RENAMED = {
     "bedrock:Converse": {"bedrock:InvokeModel"},
+    "s3:ListObjectsV2": {"s3:ListBucket"},
     "s3:CopyObject": {"s3:GetObject", "s3:PutObject"},
     "sqs:ChangeMessageVisibilityBatch": {"sqs:ChangeMessageVisibility"},
     "sqs:DeleteMessageBatch": {"sqs:DeleteMessage"},
@@ -49,6 +52,13 @@ SCHEDULE = {"lambda:InvokeFunction", "sqs:SendMessage"}
 PROTECTION = {"ecs:UpdateTaskProtection"}  # the agent's call, when the runtime asks it by PUT
 AGENT = {"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
 AGENT |= {"ecr:GetAuthorizationToken"} | LOGS
+ARTIFACTS = {"s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetObject", "s3:GetObjectVersion"}
+STEP = LOGS | ARTIFACTS
+DOCKER = {"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
+DOCKER |= {"ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"}
+COPY = {"ecs:TagResource"} | PASS  # RegisterTaskDefinition keeps the tags and hands the roles over
+CODEPIPELINE = ARTIFACTS | {"s3:GetBucketVersioning", "s3:PutObject", "s3:PutObjectAcl"}
+CODEPIPELINE |= {"codebuild:BatchGetBuilds", "codebuild:StartBuild", "codeconnections:UseConnection"}
 
 
 @cache
@@ -85,6 +95,11 @@ def _on(function: ast.expr) -> str:
 
 def modules(*folders: str) -> list[Path]:
     return [file for folder in folders for file in sorted((PROJECT / folder).rglob("*.py"))]
+
+
+def step(*names: str) -> list[Path]:
+    """Modules of the image pipeline that a step is made of."""
+    return [PROJECT / f"pipeline/{name}.py" for name in names]
 
 
 @cache
@@ -138,28 +153,43 @@ def needed(*files: Path) -> set[str]:
         text = file.read_text()
         found |= calls(ast.parse(text))
         found |= behind("jobs/store.py", re.findall(r"store\.(\w+)\(", text), "JobStore")
+        found |= behind("pipeline/released.py", re.findall(r"_released\.(\w+)\(", text), "Released")
         found |= behind("scaling/memory.py", re.findall(r"memory\.(\w+)\(", text), "Memory")
         if imported := re.search(r"from scaling\.service import (.+)", text):
             found |= behind("scaling/service.py", imported[1].split(", "))
         if "result_link(" in text:
             found |= calls(ast.parse((PROJECT / "jobs/links.py").read_text()))
+        for module in re.findall(r"from jobs\.(submission|cancellation) import", text):
+            found |= needed(PROJECT / f"jobs/{module}.py")
     return found
 
 
 # Role → the code that has it, and what AWS does with it besides.
 WORKLOADS: Mapping[str, tuple[list[Path], set[str]]] = {
     "api-function": (modules("functions/api"), LOGS),
+    "build-arm64-project": (step("build", "docker"), STEP | DOCKER | {"s3:PutObject"}),
+    "canary-project": (step("canary", "definitions"), STEP | COPY),
     "enqueuer-function": (modules("functions/enqueuer"), LOGS),
+    "image-pipeline": ([], CODEPIPELINE),
     "launcher-function": (modules("functions/launcher"), LOGS | MAPPING | PASS),
     "load_generator-function": (modules("functions/load_generator"), LOGS | TELL_MISSING),
     "notifier-function": (modules("functions/notifier"), LOGS | MAPPING),
     "notifier-pipe": ([], PIPE),
+    "release-project": (step("release", "definitions"), STEP | COPY),
     "scaler-function": (modules("functions/scaler"), LOGS),
     "scaler-schedule": ([], SCHEDULE),
+    "starter-function": (modules("functions/starter"), LOGS),
+    "starter-schedule": ([], SCHEDULE),
+    "watchman-function": (modules("functions/watchman"), LOGS),
+    "watchman-schedule": ([], SCHEDULE),
     **{f"{worker}-execution": ([], AGENT) for worker in WORKERS},
     **{
         f"{worker}-task": ([*runtime("api"), *modules("workers/engines", f"workers/{worker}")], TELL_MISSING)
         for worker in API_WORKERS
+    },
+    **{
+        f"{worker}-task": ([*runtime("api"), *modules(f"workers/{worker}")], TELL_MISSING)
+        for worker in SCHEDULED_WORKERS
     },
     **{
         f"{worker}-task": ([*runtime("queue"), *modules(f"workers/{worker}")], TELL_MISSING | PROTECTION)
@@ -170,7 +200,7 @@ WORKLOADS: Mapping[str, tuple[list[Path], set[str]]] = {
 OPTIONAL = {"secretsmanager:GetSecretValue": {"dev", "staging", "prod"}, "bedrock:InvokeModel": {"dev"}}
 # What a workload does not need although its code could do it: this worker may repeat what it has done.
 UNUSED = {"image_processor-task": {"dynamodb:PutItem"}}
-MISSING = {"prod": {"load_generator-function"}}
+MISSING = {"dev": {"canary-project"}, "prod": {"load_generator-function"}}
 
 
 @pytest.mark.parametrize(("role", "name"), [(r, n) for n in STACKS for r in WORKLOADS if r not in MISSING.get(n, ())])
@@ -228,6 +258,15 @@ def test_what_each_workload_calls() -> None:
     scaling = {"dynamodb:UpdateItem", "ecs:DescribeServices", "ecs:UpdateService", "sqs:GetQueueAttributes"}
     assert needed(*modules("functions/enqueuer")) == scaling | {"sqs:SendMessage"}
     assert needed(*modules("functions/scaler")) == scaling | {"dynamodb:GetItem"}
+    assert needed(*modules("functions/starter")) == {
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "ecs:StopTask",
+        "sqs:SendMessage",
+    }
+    watching = {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem", "sns:Publish"}
+    assert needed(*modules("functions/watchman")) == watching
     assert needed(*modules("functions/load_generator")) == {"s3:GetObject", "s3:PutObject"}
     assert needed(*runtime("api"), *modules("workers/engines")) == {
         "bedrock:InvokeModel",
@@ -253,14 +292,15 @@ def test_what_each_workload_calls() -> None:
     }
     protection = (PROJECT / "workers/runtime/protection.py").read_text()
     assert re.findall(r'request\("(\w+)"', protection) == ["PUT"]  # a GET would need one action more
-    assert needed(*modules(*(f"workers/{worker}" for worker in WORKERS))) == set()
+    assert needed(*modules(*(f"workers/{worker}" for worker in (*API_WORKERS, *QUEUE_WORKERS)))) == set()
+    assert needed(*modules("workers/sales_report")) == {"s3:GetObject", "s3:ListBucket"}
 
 
 ENVIRONMENT = {
     "notifier": ("functions/notifier", r"(?:os\.environ\[|environment\.get\()\"(\w+)\""),
     **{
         name: (f"functions/{name}", r"os\.environ\[\"(\w+)\"\]")
-        for name in ("api", "enqueuer", "launcher", "load_generator", "scaler")
+        for name in ("api", "enqueuer", "launcher", "load_generator", "scaler", "starter", "watchman")
     },
 }
 BY_AWS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}  # read by Powertools
@@ -290,7 +330,7 @@ BY_LAUNCHER, BY_AGENT = {"JOBS", "CAPACITY_PROVIDER"}, {"ECS_CONTAINER_METADATA_
 DEFAULTS = {"MODE", "ENGINE"}  # `api` and none
 
 
-@pytest.mark.parametrize(("mode", "workers"), [("api", API_WORKERS), ("queue", QUEUE_WORKERS)])
+@pytest.mark.parametrize(("mode", "workers"), [("api", JOB_WORKERS), ("queue", QUEUE_WORKERS)])
 def test_a_task_gets_every_variable_that_its_runtime_reads(stack, mode: str, workers: tuple[str, ...]) -> None:
     read = read_by_runtime(mode)
     assert {"MODE", "WORKER", "QUEUE_URL", "MEMORY_GB"} < read

@@ -10,6 +10,7 @@ from component_support import (
     FUNCTIONS,
     REGION,
     STACKS,
+    STEPS,
     UNKNOWN,
     WORKERS,
     containers,
@@ -25,14 +26,20 @@ ROLE_COMPONENT = "serverless-batch:permissions:Role"
 # Component → what it declares itself; whatever else is in it is a component of its own.
 CHILDREN = {
     "alerts:Alerts": {"sns/topic:Topic", "sns/topicPolicy:TopicPolicy", "sns/topicSubscription:TopicSubscription"},
+    "build_project:BuildProject": {
+        "cloudwatch/logGroup:LogGroup",
+        "cloudwatch/metricAlarm:MetricAlarm",
+        "codebuild/project:Project",
+    },
     "cluster:Cluster": {"ecs/cluster:Cluster", "ecs/clusterCapacityProviders:ClusterCapacityProviders"},
     "function:Function": {
         "cloudwatch/logGroup:LogGroup",
         "cloudwatch/metricAlarm:MetricAlarm",
         "lambda/function:Function",
     },
-    "image:WorkerImage": {"ecr:Repository", "ecr:Image"},
-    "job_api:JobApi": {"lambda/eventSourceMapping:EventSourceMapping"},
+    "image:WorkerImage": {"ecr:Repository", "ecr:Image", "ssm/parameter:Parameter"},
+    "image_pipeline:ImagePipeline": {"codepipeline/pipeline:Pipeline", "ecr:Repository"},
+    "job_runner:JobRunner": {"lambda/eventSourceMapping:EventSourceMapping"},
     "network:Network": {
         "ec2:Vpc",
         "ec2/securityGroup:SecurityGroup",
@@ -45,6 +52,7 @@ CHILDREN = {
         "sns/topicSubscription:TopicSubscription",
     },
     "permissions:Role": {"iam/role:Role", "iam/rolePolicy:RolePolicy"},
+    "pipeline_events:PipelineEvents": {"cloudwatch/eventRule:EventRule", "cloudwatch/eventTarget:EventTarget"},
     "platform:Platform": {"aws"},  # the provider
     "queue:DeadLetterQueue": {
         "cloudwatch/metricAlarm:MetricAlarm",
@@ -66,8 +74,10 @@ CHILDREN = {
     "queue_worker:QueueWorkers": {
         "cloudwatch/eventRule:EventRule",
         "cloudwatch/eventTarget:EventTarget",
-        "lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
         "lambda/permission:Permission",
+    },
+    "rounds:Rounds": {
+        "lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
         "scheduler/schedule:Schedule",
     },
     "rest_api:RestApi": {
@@ -82,6 +92,11 @@ CHILDREN = {
         "iam/role:Role",
         "iam/rolePolicyAttachment:RolePolicyAttachment",
         "lambda/permission:Permission",
+    },
+    "scheduled_tasks:ScheduledTasks": {
+        "cloudwatch/metricAlarm:MetricAlarm",
+        "scheduler/schedule:Schedule",
+        "scheduler/scheduleGroup:ScheduleGroup",
     },
     "storage:Bucket": {
         "s3/bucket:Bucket",
@@ -138,6 +153,7 @@ def test_every_data_source_is_asked_of_the_stacks_own_provider(monkeypatch: pyte
         "aws:index/getCallerIdentity:getCallerIdentity",
         "aws:index/getPartition:getPartition",
         "aws:ssm/getParameter:getParameter",
+        "aws:ssm/getParametersByPath:getParametersByPath",
     }
     assert {reference for _, reference in asked} == {f"{provider.urn}::{provider.id}"}
 
@@ -149,7 +165,9 @@ def test_physical_names_are_unique_and_bear_project_and_stack(stack, name: str) 
         (type_, given) for type_, given in names if not type_.startswith("aws:s3/bucket") or type_.endswith(":Bucket")
     ]
     assert len(own) == len(set(own))
-    assert all(f"serverless-batch-{name}-" in given for _, given in own)
+    folders = [given for type_, given in own if type_ == "aws:ssm/parameter:Parameter"]
+    assert all(given.startswith(f"/serverless-batch/{name}/") for given in folders)
+    assert all(f"serverless-batch-{name}-" in given for _, given in own if given not in folders)
 
 
 @pytest.mark.parametrize("name", STACKS)
@@ -184,7 +202,10 @@ def test_each_workload_has_a_role_of_its_own(stack, name: str) -> None:
     pipes = {pipe.inputs["roleArn"] for pipe in found.all("aws:pipes/pipe:Pipe")}
     gateway = {account.inputs["cloudwatchRoleArn"] for account in found.all("aws:apigateway/account:Account")}
     schedules = {schedule.inputs["target"]["roleArn"] for schedule in found.all("aws:scheduler/schedule:Schedule")}
-    users = [tasks, functions, pipes, gateway, schedules]
-    assert [len(roles) for roles in users] == [2 * len(WORKERS), len(FUNCTIONS[name]), 1, 1, 1]
+    steps = {project.inputs["serviceRole"] for project in found.all("aws:codebuild/project:Project")}
+    pipeline = {pipeline.inputs["roleArn"] for pipeline in found.all("aws:codepipeline/pipeline:Pipeline")}
+    users = [tasks, functions, pipes, gateway, schedules, steps, pipeline]
+    counts = [2 * len(WORKERS), len(FUNCTIONS[name]), 1, 1, 3, len(STEPS[name]), 1]
+    assert [len(roles) for roles in users] == counts
     assert set.union(*users) == {role.outputs["arn"] for role in found.all("aws:iam/role:Role")}
     assert sum(map(len, users)) == len(set.union(*users))

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from component_support import ACCOUNT, PROJECT, REGION, SITE, UNKNOWN, Declared, declared
 
-from components.image import WorkerImage, content_tag, image_files
+from components.image import WorkerImage
+from pipeline.content import content_tag, image_files
 
 WORKER = "word_count"
 FILES = [

@@ -15,6 +15,9 @@ from components.permissions import Role, Statement, allow, document
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"
 TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/t"
 BUCKET = "arn:aws:s3:::b"
+DEFINITION = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition"
+REPOSITORY = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/r"
+PARAMETER = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/p/images/w"
 CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/c"
 ON_CLUSTER = {"ArnEquals": {"ecs:cluster": CLUSTER}}
 PROFILE = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:inference-profile/eu.amazon.nova-lite-v1:0"
@@ -98,6 +101,7 @@ GRANTS: dict[str, tuple[Callable[[], list[Statement]], list[dict[str, Any]]]] = 
         ],
     ),
     "measure queues": (lambda: permissions.measure_queues(QUEUE), [granted("sqs:GetQueueAttributes", QUEUE)]),
+    "read items": (lambda: permissions.read_items(TABLE), [granted("dynamodb:GetItem", TABLE)]),
     "query one index": (
         lambda: permissions.query_index(TABLE, "listing"),
         [granted("dynamodb:Query", f"{TABLE}/index/listing")],
@@ -132,6 +136,94 @@ GRANTS: dict[str, tuple[Callable[[], list[Statement]], list[dict[str, Any]]]] = 
     "stop tasks": (
         lambda: permissions.stop_tasks(SITE, "c"),
         [granted("ecs:StopTask", f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/c/*", Condition=ON_CLUSTER)],
+    ),
+    "define tasks": (
+        lambda: permissions.define_tasks(SITE, ["f1", "f2"]),
+        [
+            granted("ecs:DescribeTaskDefinition", "*"),
+            granted("ecs:RegisterTaskDefinition", *(f"{DEFINITION}/{family}:*" for family in ("f1", "f2"))),
+            granted(
+                "ecs:TagResource",
+                *(f"{DEFINITION}/{family}:*" for family in ("f1", "f2")),
+                Condition={"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}},
+            ),
+        ],
+    ),
+    "hand over roles": (
+        lambda: permissions.hand_over_roles(SITE, ["f1-task"]),
+        [
+            granted(
+                "iam:PassRole",
+                f"arn:aws:iam::{ACCOUNT}:role/f1-task",
+                Condition={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+            )
+        ],
+    ),
+    "log in to the registry": (permissions.log_in_to_registry, [granted("ecr:GetAuthorizationToken", "*")]),
+    "push images": (
+        lambda: permissions.push_images(REPOSITORY),
+        [
+            granted(
+                [
+                    "ecr:BatchCheckLayerAvailability",
+                    "ecr:BatchGetImage",
+                    "ecr:CompleteLayerUpload",
+                    "ecr:GetDownloadUrlForLayer",
+                    "ecr:InitiateLayerUpload",
+                    "ecr:PutImage",
+                    "ecr:UploadLayerPart",
+                ],
+                REPOSITORY,
+            )
+        ],
+    ),
+    "find images": (lambda: permissions.find_images(REPOSITORY), [granted("ecr:DescribeImages", REPOSITORY)]),
+    "read a parameter": (lambda: permissions.read_parameters(PARAMETER), [granted("ssm:GetParameter", PARAMETER)]),
+    "write a parameter": (lambda: permissions.write_parameters(PARAMETER), [granted("ssm:PutParameter", PARAMETER)]),
+    "take artifacts": (
+        lambda: permissions.take_artifacts(BUCKET),
+        [
+            granted(["s3:GetObject", "s3:GetObjectVersion"], f"{BUCKET}/*"),
+            granted(["s3:GetBucketAcl", "s3:GetBucketLocation"], BUCKET),
+        ],
+    ),
+    "keep artifacts": (
+        lambda: permissions.keep_artifacts(BUCKET),
+        [
+            granted(["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:PutObjectAcl"], f"{BUCKET}/*"),
+            granted(["s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning"], BUCKET),
+        ],
+    ),
+    "run builds": (
+        lambda: permissions.run_builds("arn:aws:codebuild:r:1:project/p"),
+        [granted(["codebuild:BatchGetBuilds", "codebuild:StartBuild"], "arn:aws:codebuild:r:1:project/p")],
+    ),
+    "use a connection": (
+        lambda: permissions.use_connection("arn:aws:codeconnections:r:1:connection/c"),
+        [granted("codeconnections:UseConnection", "arn:aws:codeconnections:r:1:connection/c")],
+    ),
+    "use a connection of the old name": (
+        lambda: permissions.use_connection("arn:aws:codestar-connections:r:1:connection/c"),
+        [granted("codestar-connections:UseConnection", "arn:aws:codestar-connections:r:1:connection/c")],
+    ),
+    "read a repository": (
+        lambda: permissions.read_repository("arn:aws:codecommit:r:1:batch"),
+        [
+            granted(
+                [
+                    "codecommit:CancelUploadArchive",
+                    "codecommit:GetBranch",
+                    "codecommit:GetCommit",
+                    "codecommit:GetUploadArchiveStatus",
+                    "codecommit:UploadArchive",
+                ],
+                "arn:aws:codecommit:r:1:batch",
+            )
+        ],
+    ),
+    "start a pipeline": (
+        lambda: permissions.start_pipeline("arn:aws:codepipeline:r:1:p"),
+        [granted("codepipeline:StartPipelineExecution", "arn:aws:codepipeline:r:1:p")],
     ),
     "protect tasks": (
         lambda: permissions.protect_tasks(SITE, "c"),
@@ -180,7 +272,7 @@ def test_every_grant_is_in_the_table_above() -> None:
     source = (PROJECT / "components/permissions.py").read_text()
     grants = source.split("# --- grants")[1].split("# --- resource policies")[0]
     public = re.findall(r"^def ([a-z]\w*)\(", grants, re.MULTILINE)
-    tested = {name for given, _ in GRANTS.values() for name in given.__code__.co_names}
+    tested = {name for given, _ in GRANTS.values() for name in (*given.__code__.co_names, given.__name__)}
     assert public and set(public) <= tested
 
 

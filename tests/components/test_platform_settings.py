@@ -29,7 +29,7 @@ DEFINITION = "aws:ecs/taskDefinition:TaskDefinition"
 
 
 def test_another_worker_folder_and_one_line_add_exactly_its_resources(project: Path) -> None:
-    before = platform(project=project)
+    before = platform({"pipeline": {}}, project=project)
     folder = project / "workers/word_count"
     folder.mkdir()
     (folder / "handler.py").write_text("def handle(input, context):\n    return {}\n")
@@ -39,7 +39,7 @@ def test_another_worker_folder_and_one_line_add_exactly_its_resources(project: P
     )
     with (project / "Pulumi.dev.yaml").open("a") as file:
         file.write("    word_count: {}\n")
-    after = platform(project=project)
+    after = platform({"pipeline": {}}, project=project)
     assert before.by_urn().keys() <= after.by_urn().keys()
     added = [resource for urn, resource in after.by_urn().items() if urn not in before.by_urn()]
     assert sorted((r.type, r.name) for r in added) == [
@@ -70,6 +70,7 @@ def test_another_worker_folder_and_one_line_add_exactly_its_resources(project: P
         "aws:iam/rolePolicy:RolePolicy",  # of handler and launcher
         "aws:lambda/function:Function",  # their catalogue
         "serverless-batch:job_api:JobApi",
+        "serverless-batch:job_runner:JobRunner",
         "serverless-batch:permissions:Role",
     }
     granted = [s for s in after.statements("word_count-task") if s["Action"] == ["s3:GetObject"]]
@@ -85,7 +86,7 @@ IMAGES = {
 
 @pytest.fixture(scope="module")
 def with_images() -> Declared:
-    return platform({"images": IMAGES})
+    return platform({"images": IMAGES, "pipeline": {}})
 
 
 def test_an_image_given_by_digest_is_used_and_not_built(with_images: Declared) -> None:
@@ -175,7 +176,7 @@ def test_the_key_of_an_endpoint_comes_from_its_secret_and_only_to_workers_that_m
 
 
 def test_the_platform_uses_the_account_and_the_region_that_it_finds() -> None:
-    config = engine_config(PROJECT, "dev") | {"aws:region": "us-east-1"}
+    config = engine_config(PROJECT, "dev") | {"aws:region": "us-east-1", "serverless-batch:pipeline": "{}"}
     found = declared(lambda: Platform(parse_settings(config, "dev", PROJECT), PROJECT), region="us-east-1")
     text = json.dumps([resource.inputs for resource in found.all()])
     assert REGION not in text

@@ -11,9 +11,12 @@ import pytest
 from component_support import (
     API_WORKERS,
     FUNCTIONS,
+    JOB_WORKERS,
     QUEUE_WORKERS,
     REGION,
+    SCHEDULED_WORKERS,
     STACKS,
+    STEPS,
     WORKERS,
     Declared,
     containers,
@@ -76,7 +79,7 @@ def test_every_log_group_keeps_what_the_stack_says(stack, name: str) -> None:
     groups = stack(name).all("aws:cloudwatch/logGroup:LogGroup")
     assert {group.inputs["retentionInDays"] for group in groups} == {settings(name).logs.retention_days}
     gateway = ["job-api"]
-    assert sorted(group.name for group in groups) == sorted((*FUNCTIONS[name], *WORKERS, *gateway))
+    assert sorted(group.name for group in groups) == sorted((*FUNCTIONS[name], *WORKERS, *gateway, *STEPS[name]))
 
 
 @pytest.mark.parametrize("name", STACKS)
@@ -89,7 +92,7 @@ def test_data_is_protected_and_kept_as_the_stack_says(stack, name: str) -> None:
     assert {r.inputs["forceDelete"] for r in found.all("awsx:ecr:Repository")} == {not data.protect}
     rules = {r.name: r.inputs["rules"] for r in found.all("aws:s3/bucketLifecycleConfiguration:*")}
     kept = {bucket: rule["expiration"]["days"] for bucket, [rule] in rules.items()}
-    assert kept == {"results": data.result_days, "uploads": data.upload_days}
+    assert kept == {"results": data.result_days, "uploads": data.upload_days, "artifacts": 30}
     assert variables_of(found, "api")["JOB_TTL_DAYS"] == str(settings(name).api.job_ttl_days)
 
 
@@ -108,7 +111,7 @@ def test_spot_takes_the_share_that_the_stack_and_its_workers_say(
     providers = found.inputs("aws:ecs/clusterCapacityProviders:*")["defaultCapacityProviderStrategies"]
     assert {p["capacityProvider"]: (p["weight"], p["base"]) for p in providers} == strategy
     shares = {worker.name: worker.spot_share for worker in settings(name).workers}
-    assert found.inputs("serverless-batch:job_api:JobApi")["spotShares"] == {w: shares[w] for w in API_WORKERS}
+    assert found.inputs("serverless-batch:job_runner:JobRunner")["spotShares"] == {w: shares[w] for w in JOB_WORKERS}
     for worker in QUEUE_WORKERS:
         chosen = found.inputs("aws:ecs/service:Service", worker)["capacityProviderStrategies"]
         assert {p["capacityProvider"]: (p["weight"], p["base"]) for p in chosen} == strategy
@@ -149,11 +152,14 @@ def test_every_alarm_speaks_on_the_topic_of_alarms_and_watches_what_is_there(sta
             watched.setdefault(tuple(sorted(dimensions)), set()).add(value)
     queues = {queue.name: queue.inputs["name"] for queue in found.all("aws:sqs/queue:Queue")}
     served = {queues[worker] for worker in QUEUE_WORKERS}
-    dead_letters = {queues[queue] for queue in queues if queue.endswith("-dlq")} | {queues["undelivered"]}
+    dead_letters = {queues[queue] for queue in queues if queue.endswith("-dlq")}
+    dead_letters |= {queues["undelivered"], queues["unstarted"], queues["pipeline-undelivered"]}
     assert watched == {
         ("QueueName",): dead_letters | served,
         ("Queue",): served,  # the scaler's metrics
-        ("service", "worker"): set(QUEUE_WORKERS),  # the runtime's
+        ("service", "worker"): {*QUEUE_WORKERS, *SCHEDULED_WORKERS},  # the runtime's
+        ("worker",): set(SCHEDULED_WORKERS),  # the watchman's
+        ("ProjectName",): {project.inputs["name"] for project in found.all("aws:codebuild/project:Project")},
         ("FunctionName",): {function.inputs["name"] for function in found.all("aws:lambda/function:Function")},
     }
 

@@ -13,7 +13,9 @@ def test_the_api_document_is_what_the_description_says():
     assert written == api_document.render(openapi.description(PROJECT)), "run: python -m components.api_document"
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/api.md", "docs/manifest.md", "docs/configuration.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "docs/api.md", "docs/manifest.md", "docs/configuration.md", "docs/pipeline.md"]
+)
 def test_links_lead_to_files_that_exist(document):
     text = (PROJECT / document).read_text(encoding="utf-8")
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import json
-import shutil
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,9 +12,18 @@ import yaml
 from moto import mock_aws
 
 from jobs import JobStore
-from tests.functions.function_support import CATALOGUE, CONTEXT, DLQ_URL, QUEUE_URL, REGION, TABLE, Queue
-
-PROJECT = Path(__file__).parents[2]
+from tests.functions.function_support import (
+    CATALOGUE,
+    CONTEXT,
+    DLQ_URL,
+    PROJECT,
+    QUEUE_URL,
+    REGION,
+    TABLE,
+    Queue,
+    create_jobs_table,
+    load_function,
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,24 +36,7 @@ def aws() -> Iterator[None]:
         patch.setenv("POWERTOOLS_SERVICE_NAME", "functions-under-test")
         patch.setenv("POWERTOOLS_METRICS_NAMESPACE", "serverless-batch")
         patch.setenv("JOBS_TABLE", TABLE)
-        boto3.client("dynamodb").create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"} for name in ("job_id", "listing", "sort_key")
-            ],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "listing",
-                    "KeySchema": [
-                        {"AttributeName": "listing", "KeyType": "HASH"},
-                        {"AttributeName": "sort_key", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ],
-        )
+        create_jobs_table()
         yield
 
 
@@ -58,23 +45,9 @@ def load(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., ModuleType]:
     """`load(function, **environment)`: a fresh `handler` module, from the folder that its archive would hold."""
 
     def load(function: str, **environment: str) -> ModuleType:
-        folder = tmp_path_factory.mktemp(function)
-        for file in (PROJECT / "functions" / function).glob("*.py"):
-            shutil.copy(file, folder)
         description = yaml.safe_load((PROJECT / "functions/api/openapi.yaml").read_text(encoding="utf-8"))
-        (folder / "openapi.json").write_text(json.dumps(description), encoding="utf-8")
-        (folder / "catalogue.json").write_text(json.dumps(CATALOGUE), encoding="utf-8")
-        own = {file.stem for file in folder.glob("*.py")}
-        with pytest.MonkeyPatch.context() as patch:
-            patch.syspath_prepend(str(folder))
-            for name, value in environment.items():
-                patch.setenv(name, value)
-            for name in own & sys.modules.keys():  # other functions have modules of the same names
-                patch.delitem(sys.modules, name)
-            module = importlib.import_module("handler")
-            for name in own & sys.modules.keys():
-                del sys.modules[name]
-        return module
+        files = {"openapi.json": description, "catalogue.json": CATALOGUE}
+        return load_function(function, tmp_path_factory.mktemp(function), files, **environment)
 
     return load
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import shutil
+import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from types import SimpleNamespace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import boto3
+import pytest
 from botocore.exceptions import ClientError
 
+PROJECT = Path(__file__).parents[2]
 REGION, TABLE = "eu-central-1", "jobs"
 QUEUE_URL = f"https://sqs.{REGION}.amazonaws.com/123456789012/summariser.fifo"
 DLQ_URL = f"https://sqs.{REGION}.amazonaws.com/123456789012/summariser-dlq.fifo"
@@ -63,6 +69,49 @@ CONTEXT = SimpleNamespace(
     aws_request_id="7f6d6f0e-0000-4000-8000-000000000000",
     get_remaining_time_in_millis=lambda: 30_000,
 )
+
+
+def create_jobs_table(name: str = TABLE) -> None:
+    boto3.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"} for name in ("job_id", "listing", "sort_key")
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "listing",
+                "KeySchema": [
+                    {"AttributeName": "listing", "KeyType": "HASH"},
+                    {"AttributeName": "sort_key", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+
+
+def load_function(function: str, folder: Path, files: Mapping[str, Any], **environment: str) -> ModuleType:
+    """A fresh `handler` module from `folder`, filled with what the function's archive would hold.
+
+    files: generated ones, name → content, which becomes JSON.
+    """
+    for file in (PROJECT / "functions" / function).glob("*.py"):
+        shutil.copy(file, folder)
+    for name, content in files.items():
+        (folder / name).write_text(json.dumps(content), encoding="utf-8")
+    own = {file.stem for file in folder.glob("*.py")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        for name in own & sys.modules.keys():  # other functions have modules of the same names
+            patch.delitem(sys.modules, name)
+        module = importlib.import_module("handler")
+        for name in own & sys.modules.keys():
+            del sys.modules[name]
+    return module
 
 
 def table(name: str) -> Any:

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from openapi_schema_validator import OAS30Validator
 
-from jobs import JobStore
+from jobs import Job, JobStore
 
 USED: Any = {"cost_usd": 0.001, "peak_memory_mb": 200}
 pytestmark = pytest.mark.usefixtures("queue", "other_queue")
@@ -477,6 +477,13 @@ def test_a_succeeded_job_cannot_be_cancelled(api: Api, store: JobStore):
     finished(store, job_id)
     assert api("DELETE", f"/jobs/{job_id}").status == 409
     assert api("GET", f"/jobs/{job_id}").body["status"] == "SUCCEEDED"
+
+
+def test_a_job_of_a_schedule_is_shown_and_cancelled_by_its_id(api: Api, store: JobStore):
+    job_id = "sales_report-20261121T060000Z"
+    store.create(Job(job_id=job_id, worker="sales_report", input={}))
+    assert api("GET", f"/jobs/{job_id}").body["status"] == "QUEUED"
+    assert api("DELETE", f"/jobs/{job_id}").body["reason"] == "cancelled by the caller"
 
 
 # --- uploads, workers, description -----------------------------------------------------------------------------

@@ -356,7 +356,7 @@ def test_a_cancelled_job_is_dropped(
     module: ModuleType, ecs: Callable[..., Ecs], new_job: Callable[..., Job], store: JobStore, queue: Any
 ):
     fake, job = ecs(), new_job()
-    store.cancel(job.job_id)
+    store.cancel(job.job_id, "why")
     assert queue.deliver(module.handler) == []
     assert fake.calls == []
     assert queue.receive() == []
@@ -374,7 +374,7 @@ def test_a_job_that_is_cancelled_while_it_is_launched_is_not_run(
     reserve = module.store.reserve
 
     def cancel_then_reserve(*args: Any) -> bool:
-        store.cancel(job.job_id)
+        store.cancel(job.job_id, "why")
         return reserve(*args)
 
     monkeypatch.setattr(module.store, "reserve", cancel_then_reserve)

@@ -97,7 +97,7 @@ class JobLife(RuleBasedStateMachine):
 
     @rule(job=seen)
     def cancel(self, job: Job):
-        self._end(job, lambda: self.store.cancel(job.job_id))
+        self._end(job, lambda: self.store.cancel(job.job_id, "why"))
 
     def _end(self, job: Job, change: Callable[[], Job]) -> None:
         try:

@@ -8,7 +8,7 @@ import pytest
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
-from jobs import ALLOWED, TERMINAL, Conflict, Job, JobStore, Status
+from jobs import ALLOWED, TERMINAL, Conflict, Job, JobStore, Lock, Status
 from jobs.cost import fargate_usd
 from jobs.links import result_link, s3_client
 
@@ -81,13 +81,15 @@ def test_a_task_that_was_given_up_changes_nothing_any_more(store: JobStore):
 
 def test_a_cancelled_job_stays_cancelled(store: JobStore):
     job = running(store, store.create(new_job()))
-    store.cancel(job.job_id)
+    store.cancel(job.job_id, "why")
     with pytest.raises(Conflict):
         store.succeed(job, bucket="b", key="k", engine=None, cost_usd=0.0, peak_memory_mb=1)
     with pytest.raises(Conflict):
-        store.cancel(job.job_id)
+        store.cancel(job.job_id, "why")
+    cancelled = store.get(job.job_id)
+    assert cancelled and (cancelled.status, cancelled.reason) == (Status.CANCELLED, "why")
     with pytest.raises(Conflict) as conflict:
-        store.cancel("unknown")
+        store.cancel("unknown", "why")
     assert conflict.value.job is None
 
 
@@ -115,11 +117,29 @@ def test_places_are_as_many_as_the_cap_and_counted_for_each_worker(store: JobSto
     store.vacate(new_job(5, worker="nobody"))
 
 
+def test_a_workers_lock_is_taken_once_and_passes_on_only_from_whom_it_is_taken_over(store: JobStore):
+    first, second, third = (new_job(n) for n in range(3))
+    assert store.lock(first, 100) == Lock("job-0", 100)
+    assert store.lock(second, 200) == Lock("job-0", 100)
+    assert store.lock(first, 300) == Lock("job-0", 300)  # it asks again
+    assert store.lock(second, 200, over="job-0") == Lock("job-1", 200)
+    assert store.lock(third, 400, over="job-0") == Lock("job-1", 200)  # too late
+    assert store.lock(new_job(9, worker="translator"), 500) == Lock("job-9", 500)
+
+
+def test_a_job_is_untouched_until_it_is_launched_or_ends(store: JobStore):
+    assert store.create(new_job()).untouched
+    launched = store.launch(store.create(new_job(1)), "receipt")
+    assert not launched.untouched
+    assert not store.cancel("job-0", "why").untouched
+    assert not store.release(running(store, store.create(new_job(2))), "why", failed=False).untouched
+
+
 def test_lists_page_over_workers_and_states_newest_first(store: JobStore):
     workers = itertools.cycle(["summariser", "translator", "other"])
     for n in range(9):
         store.create(new_job(n, worker=next(workers), created_at=f"2026-11-20T09:00:00.{n:03}Z"))
-    store.cancel("job-3")
+    store.cancel("job-3", "why")
     store.reserve(new_job(), 1)
     listed: list[str] = []
     before = None

@@ -10,7 +10,7 @@ PROVIDERS = "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders"
 TARGET = "aws:cloudwatch/eventTarget:EventTarget"
 SCHEDULE = "aws:scheduler/schedule:Schedule"
 PIPE = "aws:pipes/pipe:Pipe"
-JOB_API = "serverless-batch:job_api:JobApi"
+JOB_RUNNER = "serverless-batch:job_runner:JobRunner"
 
 
 def strategy(spot=None, on_demand=None, base=0):
@@ -132,17 +132,17 @@ def test_targets_that_start_no_task_are_left_alone():
 
 
 def test_the_launcher_starts_each_workers_tasks_on_spot():
-    api = make(JOB_API, "job-api", spotShares={"images": 100, "texts": 40})
+    api = make(JOB_RUNNER, "job-api", spotShares={"images": 100, "texts": 40})
     assert "starts 40 % of the tasks of the worker 'texts' on Spot" in refused("spot-launcher", api, minShare=50)
     passes("spot-launcher", api, minShare=40)
 
 
 def test_a_launcher_that_does_not_say_its_shares_is_refused():
-    refused("spot-launcher", make(JOB_API))
-    refused("spot-launcher", make(JOB_API, spotShares={"images": "all"}))
-    refused("spot-launcher", make(JOB_API, spotShares={"images": 101}))
-    left_open("spot-launcher", make(JOB_API, spotShares=UNKNOWN))
-    left_open("spot-launcher", make(JOB_API, spotShares={"images": UNKNOWN, "texts": 100}))
+    refused("spot-launcher", make(JOB_RUNNER))
+    refused("spot-launcher", make(JOB_RUNNER, spotShares={"images": "all"}))
+    refused("spot-launcher", make(JOB_RUNNER, spotShares={"images": 101}))
+    left_open("spot-launcher", make(JOB_RUNNER, spotShares=UNKNOWN))
+    left_open("spot-launcher", make(JOB_RUNNER, spotShares={"images": UNKNOWN, "texts": 100}))
 
 
 cluster = make(CLUSTER, "tasks", name="c", arn="arn:aws:ecs:r:1:cluster/c", id="arn:aws:ecs:r:1:cluster/c")

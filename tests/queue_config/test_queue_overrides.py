@@ -111,7 +111,9 @@ def test_a_wrong_manifest_is_told_once_and_not_again_for_the_stack(problems) -> 
     ]
 
 
-@pytest.mark.parametrize("name", ["failures", "notice", "notices", "redrive", "scaling", "undelivered"])
+@pytest.mark.parametrize(
+    "name", ["failures", "layers", "notice", "notices", "pipeline_undelivered", "redrive", "scaling", "undelivered"]
+)
 def test_no_worker_has_a_name_that_the_platform_uses_itself(problems, name: str) -> None:
     [problem] = problems("{}", name=name)
     assert problem.endswith(f"workers.{name}: is a name that the platform uses itself; choose another")

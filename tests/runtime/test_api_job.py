@@ -223,7 +223,7 @@ def test_a_killed_task_takes_the_workers_process_with_it(cloud: Cloud, start: St
 def test_a_cancelled_job_is_stopped_and_its_message_dropped(cloud: Cloud, start: Start) -> None:
     job = cloud.launch({"do": "hang"})
     task = start(job).begun()
-    cloud.store.cancel(job.job_id)
+    cloud.store.cancel(job.job_id, "why")
     task.process.send_signal(signal.SIGTERM)
     assert task.exit_code() == 0
     assert cloud.get(job).status is Status.CANCELLED

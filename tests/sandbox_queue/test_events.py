@@ -156,6 +156,17 @@ def test_functions_failures_are_metrics(small: Small) -> None:
     assert errors == [1]
 
 
+def test_a_rule_for_events_that_never_happen_here_may_have_any_target(small: Small) -> None:
+    topic = {"rule": "r", "arn": "arn:aws:sns:x:y:alarms", "inputTransformer": {"inputTemplate": '"failed"'}}
+    pattern = json.dumps({"source": ["aws.codebuild"]})
+    small.create("aws:cloudwatch/eventRule:EventRule", "r", {"name": "r", "eventPattern": pattern})
+    small.create("aws:cloudwatch/eventTarget:EventTarget", "t", topic)
+    pattern = json.dumps({"source": ["aws.codebuild", {"prefix": "aws.s"}]})
+    small.create("aws:cloudwatch/eventRule:EventRule", "r", {"name": "r", "eventPattern": pattern})
+    with pytest.raises(NotImplementedError):
+        small.create("aws:cloudwatch/eventTarget:EventTarget", "t", topic)
+
+
 def test_what_does_nothing_here_is_refused_when_declared(small: Small) -> None:
     for type_, inputs in (
         ("aws:scheduler/schedule:Schedule", {"scheduleExpression": "cron(0 1 * * ? *)", "target": {"arn": "x"}}),

@@ -8,7 +8,7 @@ from policies.model import UNKNOWN, Config, Finding, Resource, ResourceRule, Sev
 from policies.rules.spot.strategy import MIN_SHARE
 from policies.values import number
 
-JOB_API = "serverless-batch:job_api:JobApi"
+JOB_RUNNER = "serverless-batch:job_runner:JobRunner"
 
 
 def check(resource: Resource, config: Config) -> Iterable[Finding]:
@@ -43,14 +43,14 @@ def _judge(resource: Resource, worker: str, share: object, config: Config) -> It
 RULE = ResourceRule(
     id="spot-launcher",
     theme="spot",
-    description="The launcher of the job API starts each worker's tasks on Fargate Spot, on demand only as far as the "
-    "stack allows.",
+    description="The launcher starts the tasks of each worker that runs jobs on Fargate Spot, on demand only as far as "
+    "the stack allows.",
     why="The launcher names the capacity of every task that it starts, so neither a service nor the cluster's default "
-    "shows where its tasks run. The job API hands the shares to the engine as its input `spotShares`.",
+    "shows where its tasks run. The job runner hands the shares to the engine as its input `spotShares`.",
     steps="Raise the Spot share of the stack, or of the worker in the stack.",
     unknown="Advises at preview when a share is unknown; settled at update.",
     severity=Severity.MEDIUM,
-    types=frozenset({JOB_API}),
+    types=frozenset({JOB_RUNNER}),
     parameters={"minShare": MIN_SHARE},
     check=check,
 )

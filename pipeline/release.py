@@ -1,0 +1,80 @@
+"""Makes a worker's tasks run another image: all of them, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from botocore.exceptions import WaiterError
+
+from pipeline.definitions import Definitions
+from pipeline.failures import StepFailed, each
+from pipeline.released import Released
+from pipeline.stack import Stack
+
+POLL_SECONDS = 15
+MOST_POLLS = 120  # half an hour; a worker's task may take two minutes to stop, and Spot may be short
+
+
+class Release:
+    """services: workers whose tasks belong to an ECS service; other tasks take their family's newest revision."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        released: Released,
+        ecs: Any,
+        *,
+        cluster: str,
+        services: Collection[str],
+        poll_seconds: float = POLL_SECONDS,
+    ):
+        self._stack, self._released, self._ecs = stack, released, ecs
+        self._definitions = Definitions(ecs)
+        self._cluster, self._services, self._poll_seconds = cluster, services, poll_seconds
+
+    def run(self, images: Mapping[str, str]) -> None:
+        """Worker → image. Repeatable: what is done already is left as it is. StepFailed"""
+        each(images, lambda worker: self._release(worker, images[worker]))
+
+    def _release(self, worker: str, image: str) -> None:
+        before = self._released.image(worker)
+        # First of all, so that a `pulumi up` in between goes the same way instead of back.
+        if before != image:
+            self._released.set(worker, image)
+        try:
+            self._roll_out(worker, image)
+        except Exception:
+            if before != image:
+                print(f"{worker}: back to {before}", flush=True)
+                self._released.set(worker, before)
+                self._roll_out(worker, before)
+            raise
+        print(f"{worker}: runs {image}", flush=True)
+
+    def _roll_out(self, worker: str, image: str) -> None:
+        definition = self._definitions.with_image(self._stack.family(worker), image)
+        if worker not in self._services:
+            return
+        service = self._stack.family(worker)
+        if self._running(service) != image:
+            self._ecs.update_service(cluster=self._cluster, service=service, taskDefinition=definition)
+        try:
+            self._ecs.get_waiter("services_stable").wait(
+                cluster=self._cluster,
+                services=[service],
+                WaiterConfig={"Delay": self._poll_seconds, "MaxAttempts": MOST_POLLS},
+            )
+        except WaiterError as error:
+            raise StepFailed(f"the service {service} did not become steady: {error}") from error
+        # ECS reports a deployment that its circuit breaker rolled back as one that went well.
+        running = self._running(service)
+        if running != image:
+            raise StepFailed(f"the service {service} went back to {running}; its events and its tasks' logs say why")
+
+    def _running(self, service: str) -> str:
+        """The image of the service's task definition."""
+        found = self._ecs.describe_services(cluster=self._cluster, services=[service])["services"]
+        if not found:
+            raise StepFailed(f"there is no service {service}")
+        return self._definitions.image(found[0]["taskDefinition"])
