@@ -74,6 +74,7 @@ def test_a_notice_names_a_handful_and_a_round_looks_at_a_bounded_number(watchman
     watchman.look("2026-11-20T06:10:00Z")
     assert watchman.look("06:05:00") == ["report: 500 runs were missed"]
     assert "and 490 more" in watchman.sns.messages[0]["Message"]
+    assert watchman.sns.messages[0]["Message"].count("UTC (") == 10
     assert watchman.look("06:10:00") == ["report: 500 runs were missed"]
     assert watchman.look("06:15:00") == ["report: 440 runs were missed"]
     assert watchman.look("06:16:00") == ["report: a run was missed"]
