@@ -13,7 +13,7 @@ import yaml
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 PARTS = (
-    "__main__.py", "Pulumi.yaml", "components", "functions", "jobs", "policies", "sandbox", "scaling",
+    "__main__.py", "Pulumi.yaml", "batchctl", "components", "functions", "jobs", "policies", "sandbox", "scaling",
     "workers/__init__.py", "workers/runtime", "workers/engines", "workers/Dockerfile", "workers/requirements.txt",
 )  # fmt: skip
 TEXTS = ("do", "text", "key", "pipe", "journal")
