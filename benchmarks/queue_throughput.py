@@ -148,7 +148,6 @@ class Bench:
             "noop_app.py": CELERY_APP,
             "workers/noop/handler.py": HANDLER,
             "workers/noop/worker.yaml": "input: {type: object}",
-            "workers/noop/worker.yaml": "input: {type: object}",
         }.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(textwrap.dedent(text))
@@ -282,7 +281,7 @@ class Bench:
                 return Counter(requests)
 
     def memory(self, contestant: Contestant, count: int) -> None:
-        """Memory of a task and its process, in MiB, while it works off so many messages; those below 1,000 warm it up."""
+        """Memory of a task and its process, in MiB, while it works off so many messages; the first 1,000 warm it up."""
         seen: list[tuple[int, float]] = []
         self.drain(contestant, count, lambda left, pid: seen.append((count - left, _rss_mb(pid))))
         marks = [1000, 2000, 5000, *range(10_000, count + 1, 10_000)]
