@@ -409,9 +409,7 @@ def _rss_mb(pid: int) -> float:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = (
-        True  # an answer goes out in two pieces: the second would wait for the first one's receipt
-    )
+    disable_nagle_algorithm = True  # or the second packet of an answer waits until the first is confirmed
 
     def body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
