@@ -63,6 +63,7 @@ CELERY_APP = """
         worker_prefetch_multiplier=int(os.environ["PREFETCH"]),
         broker_transport_options={
             "region": "eu-central-1", "is_secure": False, "wait_time_seconds": 20, "visibility_timeout": 300,
+            "polling_interval": 0.01,  # it also waits so long when it holds all it may; the default is 1 s
             "predefined_queues": {"celery": {"url": os.environ["QUEUE"]}},
         },
     )
@@ -99,7 +100,7 @@ def main() -> None:
         for name in ("task, cpu", *(name for name in contestants if name.startswith("Celery"))):
             found = bench.count_requests(contestants[name], 2000)
             print(f"requests a message, {name}: {sum(found.values()) / 2000:.3f}  {dict(found)}")
-        bench.memory(contestants["task, cpu"], chosen.messages)
+        bench.memory(contestants["task, cpu"], 5 * chosen.messages)
         bench.once()
 
 
@@ -146,6 +147,7 @@ class Bench:
             "loop.py": DOCUMENT_LOOP,
             "noop_app.py": CELERY_APP,
             "workers/noop/handler.py": HANDLER,
+            "workers/noop/worker.yaml": "input: {type: object}",
         }.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(textwrap.dedent(text))
@@ -279,10 +281,10 @@ class Bench:
                 return Counter(requests)
 
     def memory(self, contestant: Contestant, count: int) -> None:
-        """Memory of a task and its process, in MiB, while it works off so many messages."""
+        """Memory of a task and its process, in MiB, while it works off so many messages; the first 1,000 warm it up."""
         seen: list[tuple[int, float]] = []
         self.drain(contestant, count, lambda left, pid: seen.append((count - left, _rss_mb(pid))))
-        marks = [count * tenths // 10 for tenths in (1, 3, 5, 7, 9, 10)]
+        marks = [1000, 2000, 5000, *range(10_000, count + 1, 10_000)]
         shown = [(mark, next(rss for done, rss in seen if done >= mark)) for mark in marks]
         print("memory: " + ", ".join(f"{rss:.1f} MiB after {mark:,}" for mark, rss in shown))
         print(f"        peak {max(rss for _, rss in seen):.1f} MiB")
@@ -308,7 +310,7 @@ def _endpoint(queue: str) -> str:
 
 
 def _celery_environment(queue: str) -> dict[str, str]:
-    return {"BROKER": urlsplit(queue).netloc, "QUEUE": queue, "PREFETCH": "10"}
+    return {"BROKER": urlsplit(queue).netloc, "QUEUE": queue, "PREFETCH": "100"}
 
 
 def celery_python() -> str:
@@ -407,6 +409,7 @@ def _rss_mb(pid: int) -> float:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or the second packet of an answer waits until the first is confirmed
 
     def body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))

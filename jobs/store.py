@@ -206,6 +206,8 @@ class JobStore:
             if job.started_at:
                 changes["duration_seconds"] = seconds_between(job.started_at, changes["completed_at"])
         condition = Attr("status").is_in(sorted(start)) & Attr("attempt").eq(job.attempt)
+        if "failures" in changes:  # a record that is older than the last failure must not take it back
+            condition &= Attr("failures").eq(job.failures)
         if to is Status.RUNNING:
             # A released attempt is over, although its number is still the newest: a task of the same call that
             # starts late must not run it again before the launcher has begun the next attempt.

@@ -44,7 +44,8 @@ class Control:
             "capacity": self._capacity,
             "clock": self._clock,
             "upload": self._upload,
-            "outcome": self._outcome,
+            "waiting": self._waiting,
+            "written": self._written,
             "letters": self._letters,
             "run": self._run,
             "job": self._job,
@@ -116,17 +117,19 @@ class Control:
         self._cloud.client("s3").put_object(Bucket=here.uploads, Key=key, Body=file.read_bytes())
         return key
 
-    def _outcome(self, wish: dict[str, Any]) -> dict[str, Any]:
-        """How many messages are left, and what the worker has written since an instant."""
-        here, s3 = self._queue_worker(wish["worker"]), self._cloud.client("s3")
+    def _waiting(self, wish: dict[str, Any]) -> int:
+        """How many of the worker's messages are left, an event on its way to the queue among them."""
         idle = self._cloud.compute.asynchronous.settle(0)
-        waiting = sum(self._cloud.compute.queues.backlog(here.queue)) + (not idle)
+        return sum(self._cloud.compute.queues.backlog(self._queue_worker(wish["worker"]).queue)) + (not idle)
+
+    def _written(self, wish: dict[str, Any]) -> dict[str, list[str]]:
+        """What the worker has written since an instant: where, and the results themselves."""
+        here, s3 = self._queue_worker(wish["worker"]), self._cloud.client("s3")
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=here.results, Prefix=f"{here.name}/")
         found = [thing for page in pages for thing in page.get("Contents", [])]
         new = [thing["Key"] for thing in found if thing["LastModified"].timestamp() >= wish["since"]]
         return {
-            "waiting": waiting,
-            "written": [f"s3://{here.results}/{key}" for key in new],
+            "places": [f"s3://{here.results}/{key}" for key in new],
             "results": [
                 s3.get_object(Bucket=here.results, Key=key)["Body"].read().decode()
                 for key in new

@@ -6,14 +6,17 @@ import asyncio
 import runpy
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import pulumi
 from google.protobuf import json_format
-from pulumi.runtime import mocks, rpc, settings, stack, sync_await
+from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime import mocks, rpc, settings, stack
 from pulumi.runtime.config import set_all_config
 from pulumi.runtime.proto.resource_pb2 import RegisterResourceRequest, RegisterResourceResponse
 
@@ -96,7 +99,7 @@ class _Monitor(mocks.MockMonitor):
     def __init__(self, engine: Engine):
         super().__init__(_Mocks(engine))
         self.recorded: list[Recorded] = []
-        self.exports: dict[str, Any] = {}
+        self._exported = Struct()
         self._lock = threading.Lock()
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
@@ -119,12 +122,13 @@ class _Monitor(mocks.MockMonitor):
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 (gRPC name)
         if request.urn.split("::")[-2] == STACK_TYPE:
-            sync_await._ensure_event_loop()
-            self.exports = {
-                name: rpc.unwrap_rpc_secret(value)
-                for name, value in rpc.deserialize_properties(request.outputs, keep_unknowns=True).items()
-            }
+            self._exported = request.outputs
         return super().RegisterResourceOutputs(request)
+
+    def exports(self) -> dict[str, Any]:
+        """What the stack exports. To be called where an event loop runs."""
+        exported = rpc.deserialize_properties(self._exported, keep_unknowns=True)
+        return {name: rpc.unwrap_rpc_secret(value) for name, value in exported.items()}
 
 
 class _Mocks(mocks.Mocks):
@@ -165,32 +169,46 @@ def record(
     Raises ProgramError for whatever the program refuses.
     """
     monitor = _Monitor(Preview(engine) if preview else engine)
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    set_all_config(dict(config), [])
-    settings.set_root_resource(cast(pulumi.Resource, object()))  # else set_mocks makes a stack; the run makes its own
-    mocks.set_mocks(monitor.mocks, project=PROJECT, stack=stack_name, preview=preview, monitor=monitor)
-    settings.set_root_resource(cast(pulumi.Resource, None))
 
     def program() -> None:
         declare()
 
+    async def main() -> dict[str, Any]:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(threads)
+        # A failure is raised; it also ends every future that waited, each of which would log it once more.
+        loop.set_exception_handler(lambda loop, context: None)
+        set_all_config(dict(config), [])
+        settings.set_root_resource(cast(pulumi.Resource, object()))  # else set_mocks makes a stack
+        mocks.set_mocks(monitor.mocks, project=PROJECT, stack=stack_name, preview=preview, monitor=monitor)
+        settings.set_root_resource(cast(pulumi.Resource, None))  # the run makes its own
+        await stack.run_in_stack(program)
+        return monitor.exports()
+
     try:
-        loop.run_until_complete(stack.run_in_stack(program))
+        # A runner has a context of its own, and the SDK's settings live in the context: a run leaves nothing behind.
+        with _threads_with_loops() as threads, asyncio.Runner() as runner:
+            exports = runner.run(main())
     except pulumi.RunError as error:
         raise ProgramError(str(error)) from error
+    return Run([r for r in monitor.recorded if r.type != STACK_TYPE], exports)
+
+
+@contextmanager
+def _threads_with_loops() -> Iterator[ThreadPoolExecutor]:
+    """Threads for the SDK's calls. Its mocks make an event loop in each one and close none of them; these are."""
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    def begin() -> None:
+        loops.append(asyncio.new_event_loop())
+        asyncio.set_event_loop(loops[-1])
+
+    try:
+        with ThreadPoolExecutor(initializer=begin) as threads:
+            yield threads
     finally:
-        _end(loop)
-    return Run([r for r in monitor.recorded if r.type != STACK_TYPE], monitor.exports)
-
-
-def _end(loop: asyncio.AbstractEventLoop) -> None:
-    """Leave nothing of a run to the next one: of one that failed, the SDK keeps what was still under way."""
-    asyncio.set_event_loop(None)
-    loop.close()
-    kept = cast(Any, settings.SETTINGS)  # its attributes are those of a context, made when they are asked for
-    kept.rpc_manager.clear()
-    kept.outputs.clear()
+        for loop in loops:
+            loop.close()
 
 
 def _whole_numbers(value: Any) -> Any:

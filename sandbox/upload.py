@@ -23,14 +23,15 @@ def upload(project: Path, stack: str, worker: str, files: Sequence[Path], patien
     keys = [ask(project, stack, "upload", worker=worker, file=str(file.resolve())) for file in files]
     console.print(f"Uploaded {', '.join(keys)}", markup=False)
     deadline = time.monotonic() + patience_seconds
-    while (outcome := ask(project, stack, "outcome", worker=worker, since=since))["waiting"]:
+    while ask(project, stack, "waiting", worker=worker):
         if time.monotonic() > deadline:
             console.print(f"Not done after {patience_seconds:g} seconds: python -m sandbox status --stack {stack}")
             return 1
         time.sleep(POLL_SECONDS)
-    for place in outcome["written"]:
+    written = ask(project, stack, "written", worker=worker, since=since)
+    for place in written["places"]:
         console.print(f"Written {place}", markup=False)
-    for result in outcome["results"]:
+    for result in written["results"]:
         console.print_json(result)
     letters = ask(project, stack, "letters", worker=worker)
     refused = [letter for id_, letter in letters.items() if id_ not in before and letter[0] in keys]

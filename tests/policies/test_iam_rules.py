@@ -326,7 +326,7 @@ def test_the_data_knows_actions_in_any_case():
 def test_a_document_of_a_megabyte_is_judged_within_seconds():
     actions = [f"s3:Get{i}*Object*{i}" for i in range(20_000)] + ["s3:" + "*a" * 200_000, "s3:" + "*" * 200_000 + "x"]
     resource = make(ROLE_POLICY, policy=policy(allow(actions, "*")))
-    begin = time.perf_counter()
+    begin = time.process_time()
     for rule in RULES:
         findings(rule, resource)
-    assert time.perf_counter() - begin < 10
+    assert time.process_time() - begin < 10

@@ -10,20 +10,11 @@ from pathlib import Path
 import pytest
 from queue_cloud import QueueCloud, Task
 
+MANIFEST = """
+input: {type: object, required: [do], properties: {do: {type: string}, times: {type: integer, minimum: 1}}}
+"""
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: takes a minute or more; runs where CI is set, and with -m slow")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if os.environ.get("CI") or "slow" in config.option.markexpr:
-        return
-    for item in items:
-        if "slow" in item.keywords and HERE in item.path.parents:
-            item.add_marker(pytest.mark.skip(reason="slow; -m slow runs it"))
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +41,7 @@ def queue_app(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for shared in ("workers/__init__.py", "workers/runtime"):
         (root / shared).symlink_to(REPOSITORY / shared)
     (root / "workers/probe/handler.py").symlink_to(HERE / "queue_probe.py")
+    (root / "workers/probe/worker.yaml").write_text(MANIFEST)
     return root
 
 

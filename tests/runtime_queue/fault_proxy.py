@@ -25,6 +25,7 @@ class FaultProxy:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def serve(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -46,7 +47,11 @@ class FaultProxy:
             def throttling(self) -> tuple[int, bytes, str]:
                 service = self.headers.get("X-Amz-Target", "").partition(".")[0]
                 if service == "AmazonSQS":
-                    return 400, json.dumps({"__type": "com.amazonaws.sqs#RequestThrottled"}).encode(), "application/json"
+                    return (
+                        400,
+                        json.dumps({"__type": "com.amazonaws.sqs#RequestThrottled"}).encode(),
+                        "application/json",
+                    )
                 if service.startswith("DynamoDB"):
                     code = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"
                     return 400, json.dumps({"__type": code}).encode(), "application/json"

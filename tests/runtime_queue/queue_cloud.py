@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
@@ -115,6 +115,8 @@ class QueueCloud:
         self.uploads, self.results = f"uploads-{self.name}", f"results-{self.name}"
         for bucket in (self.uploads, self.results):
             self.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        self.scratch = app / "tmp" / self.name
+        self.scratch.mkdir()
         self.environment = ENVIRONMENT | {
             "AWS_ENDPOINT_URL": endpoint,
             "FIFO": str(int(fifo)),
@@ -124,7 +126,7 @@ class QueueCloud:
             "EFFECTS_TABLE": f"{self.name}-effects",
             "RESULTS_BUCKET": self.results,
             "UPLOADS_BUCKET": self.uploads,
-            "TMPDIR": str(app / "tmp"),
+            "TMPDIR": str(self.scratch),
         }
 
     def _create_queue(self, suffix: str, **attributes: str) -> str:
@@ -133,7 +135,12 @@ class QueueCloud:
         return self.sqs.create_queue(QueueName=name, Attributes=kind | attributes)["QueueUrl"]
 
     def send(self, id: str, do: str, *, group: str = "", **input: Any) -> None:
-        self.send_body(json.dumps({"id": id, "input": {"do": do} | input, "at": "2024-05-01T12:00:00Z"}), group=group)
+        self.send_body(_body(id, do, input), group=group)
+
+    def send_batch(self, ids: Sequence[str], do: str, **input: Any) -> None:
+        """At most 10, to a standard queue."""
+        entries = [{"Id": str(number), "MessageBody": _body(id, do, input)} for number, id in enumerate(ids)]
+        self.sqs.send_message_batch(QueueUrl=self.queue, Entries=entries)
 
     def send_body(self, body: str, *, group: str = "") -> None:
         place = {"MessageGroupId": group, "MessageDeduplicationId": uuid.uuid4().hex} if self.fifo else {}
@@ -210,6 +217,10 @@ def wait_for(condition: Callable[[], bool], context: Any = "", seconds: float = 
     while not condition():
         assert time.monotonic() < deadline, context() if callable(context) else context
         time.sleep(0.02)
+
+
+def _body(id: str, do: str, input: dict[str, Any]) -> str:
+    return json.dumps({"id": id, "input": {"do": do} | input, "at": "2024-05-01T12:00:00Z"})
 
 
 def _id(body: str) -> str:

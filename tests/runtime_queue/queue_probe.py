@@ -11,9 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
 from workers.runtime import BadInput, Context, Downstream
 
 together = threading.Barrier(4)
@@ -48,7 +45,11 @@ def count(input: dict[str, Any], context: Context) -> dict[str, Any]:
         ExpressionAttributeValues={":one": {"N": "1"}},
     )
     time.sleep(input.get("seconds", 0))
-    marker = {"TableName": table, "Item": {"id": {"S": f"done#{id}"}}, "ConditionExpression": "attribute_not_exists(id)"}
+    marker = {
+        "TableName": table,
+        "Item": {"id": {"S": f"done#{id}"}},
+        "ConditionExpression": "attribute_not_exists(id)",
+    }
     counter = {
         "TableName": table,
         "Key": {"id": {"S": f"effects#{id}"}},
@@ -64,6 +65,9 @@ def count(input: dict[str, Any], context: Context) -> dict[str, Any]:
 
 @cache
 def _dynamodb() -> Any:
+    import boto3  # takes long, and is needed for this only
+    from botocore.config import Config
+
     return boto3.client("dynamodb", config=Config(retries={"mode": "standard", "total_max_attempts": 8}))
 
 
@@ -77,6 +81,19 @@ def note(input: dict[str, Any], context: Context) -> dict[str, Any]:
         file.write(f"end {context.job_id}\n")
     if notes.read_text().count(f"begin {context.job_id}\n") <= input.get("failures", 0):
         raise ValueError("not yet")
+    return {}
+
+
+def mark(input: dict[str, Any], context: Context) -> dict[str, Any]:
+    """The effect: a file of the message's name, made once however often this is run. Every run is noted."""
+    folder = Path(input["folder"])
+    with (folder / "runs").open("a") as file:
+        file.write(f"{context.job_id}\n")
+    time.sleep(0.04)
+    try:
+        os.close(os.open(folder / f"effect-{context.job_id}", os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        context.log.info("the effect was there already")
     return {}
 
 

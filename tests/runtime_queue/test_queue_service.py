@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ Start = Callable[..., Task]
 
 
 def test_messages_are_processed_once_and_leave_results_and_an_empty_queue(
-    queue_cloud: QueueCloud, start_task: Start, queue_app: Path
+    queue_cloud: QueueCloud, start_task: Start
 ) -> None:
     queue_cloud.s3.put_object(Bucket=queue_cloud.uploads, Key="page.txt", Body=b"three short words")
     queue_cloud.send("d", "describe", key="page.txt")
@@ -42,7 +43,7 @@ def test_messages_are_processed_once_and_leave_results_and_an_empty_queue(
     assert sum(line["messages"] for line in processed) == 3
     assert {line["job_id"] for line in task.lines if line.get("message") == "begun"} == {"a", "b", "d"}
     assert {(line["worker"], line["service"]) for line in task.lines if "_aws" in line} == {("probe", "probe")}
-    assert list((queue_app / "tmp").iterdir()) == []  # scratch is wiped
+    assert list(queue_cloud.scratch.iterdir()) == []
 
 
 def test_each_kind_of_poison_ends_in_the_dead_letter_queue_with_its_reason(
@@ -50,6 +51,7 @@ def test_each_kind_of_poison_ends_in_the_dead_letter_queue_with_its_reason(
 ) -> None:
     queue_cloud.send("refused", "refuse")
     queue_cloud.send("missing", "describe", key="none")
+    queue_cloud.send("unfit", "count", times=0)
     queue_cloud.send("bug", "fail", words="private words")
     queue_cloud.send("exit", "leave")
     queue_cloud.send("vanished", "vanish")
@@ -68,12 +70,13 @@ def test_each_kind_of_poison_ends_in_the_dead_letter_queue_with_its_reason(
     for body in undecodable:
         queue_cloud.send_body(body)
     queue_cloud.send("good", "count")
-    task = start_task(TIMEOUT_SECONDS="1", CONCURRENCY="2")
+    task = start_task(TIMEOUT_SECONDS="3", CONCURRENCY="2")
     queue_cloud.drained()
     assert task.stop() == 0
     dead = queue_cloud.dead()
-    assert {id: dead.pop(id) for id in ("refused", "missing")} == {
+    assert {id: dead.pop(id) for id in ("refused", "missing", "unfit")} == {
         "refused": ("the page is empty", 1),
+        "unfit": ("input.times must be bigger than or equal to 1", 1),
         "missing": (f"s3://{queue_cloud.uploads}/none does not exist, or this worker may not read it", 1),
     }
     expected = {
@@ -81,7 +84,7 @@ def test_each_kind_of_poison_ends_in_the_dead_letter_queue_with_its_reason(
         "exit": "SystemExit: 3",
         "vanished": "the worker's process ended without a result: exit code 7",
         "segfault": "the worker's process ended without a result: killed by signal 11 (Segmentation fault)",
-        "hung": "did not finish within 1 s (the manifest's timeout)",
+        "hung": "did not finish within 3 s (the manifest's timeout)",
         "nan": "ValueError: handle() returned what JSON cannot hold: Out of range",
         "list": "TypeError: handle() returned list, not dict",
     }
@@ -98,8 +101,8 @@ def test_each_kind_of_poison_ends_in_the_dead_letter_queue_with_its_reason(
     assert queue_cloud.effects() == {"good": 1}
     assert "private" not in json.dumps(task.lines)
     metrics = task.metrics()
-    assert (metrics["Processed"], metrics["DeadLettered"]) == (1, 15)
-    assert (metrics["Failed"], metrics["ApplicationErrors"]) == (2 + 7 * 2, 7 * 2)
+    assert (metrics["Processed"], metrics["DeadLettered"]) == (1, 16)
+    assert (metrics["Failed"], metrics["ApplicationErrors"]) == (3 + 7 * 2, 7 * 2)
     # Nothing is remembered of what failed, so that it can be sent again once it is mended.
     assert [item["status"]["S"] for item in queue_cloud.records().values()] == ["COMPLETED"]
 
@@ -119,7 +122,7 @@ def test_a_message_that_fails_waits_longer_each_time(queue_cloud: QueueCloud, st
     queue_cloud.drained()
     begun = [line["timestamp"] for line in task.lines if line.get("message") == "begun"]
     times = [float(text[17:19]) + int(text[20:23]) / 1000 for text in begun]
-    waits = [(later - earlier) % 60 for earlier, later in zip(times, times[1:], strict=False)]
+    waits = [(later - earlier) % 60 for earlier, later in pairwise(times)]
     assert len(waits) == 2 and 1 <= waits[0] < 2 <= waits[1]
     assert queue_cloud.dead() == {"a": ("ValueError: cannot read ", 3)}
 
@@ -148,6 +151,17 @@ def test_a_repeatable_message_is_not_remembered(queue_cloud: QueueCloud, start_t
     start_task(EFFECT="repeatable")
     queue_cloud.drained()
     assert queue_cloud.runs() == {"a": 2}
+    assert queue_cloud.records() == {}
+
+
+def test_failures_are_forgotten_once_repeatable_work_succeeds(
+    queue_cloud: QueueCloud, start_task: Start, tmp_path: Path
+) -> None:
+    queue_cloud.send("a", "note", notes=str(tmp_path / "notes"), failures=1)
+    task = start_task(EFFECT="repeatable")
+    queue_cloud.drained()
+    assert task.stop() == 0
+    assert (task.metrics()["Failed"], task.metrics()["Processed"]) == (1, 1)
     assert queue_cloud.records() == {}
 
 

@@ -8,6 +8,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 import urllib3
@@ -18,6 +19,7 @@ from sandbox.burst import Files, burst
 from sandbox.chaos import chaos
 from sandbox.control import FILE, Control, ask
 from sandbox.program import ProgramError
+from sandbox.upload import upload
 
 pytestmark = pytest.mark.xdist_group("sandbox-queue-worker")
 COOLDOWN_MINUTES = 5
@@ -130,6 +132,30 @@ def test_status_and_chaos_talk_to_a_sandbox_that_is_up(stack: Stack) -> None:
         assert urllib3.request("POST", f"{place['url']}/status", json={}).status == 403
     with pytest.raises(ProgramError, match="No sandbox of stack test is up"):
         ask(project, STACK, "status")
+
+
+def test_files_are_sent_to_a_worker_and_what_became_of_each_is_told(
+    stack: Stack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad, other = tmp_path / "good.txt", tmp_path / "poor.txt", tmp_path / "good.csv"
+    good.write_text("sent by hand")
+    bad.write_text("bad")
+    other.touch()
+    project = stack.cloud.project
+    with closing(Control(stack.cloud)):
+        assert upload(project, STACK, "echo", [good], 60) == 0
+        said = capsys.readouterr().out
+        assert "Written s3://" in said and "sent by hand" in said
+        assert upload(project, STACK, "echo", [bad], 60) == 1
+        said = capsys.readouterr().out
+        assert "In the dead-letter queue: in/poor.txt: " in said and "it says so" in said
+        for worker, file, why in (
+            ("ecko", good, "nearest: 'echo'"),
+            ("echo", tmp_path / "none", "no file"),
+            ("echo", other, "takes files that end in .txt"),
+        ):
+            with pytest.raises(ProgramError, match=why):
+                upload(project, STACK, worker, [file], 60)
 
 
 def _surface(stack: Stack) -> None:

@@ -156,9 +156,9 @@ def test_pieces_of_one_line_are_joined_without_the_repeated_letter_and_columns_a
 
 @pytest.mark.parametrize("size", [(1600, 9), (9, 1600), (1600, 30)])
 def test_a_thin_strip_is_not_blown_up_to_hundreds_of_megapixels(size: tuple[int, int]):
-    start = time.monotonic()
+    start = time.process_time()
     assert read_lines(noisy(Image.new("RGB", size, "gray"))) == []
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 20
 
 
 # ── faces, kinds, colors ──────────────────────────────────────────────────────

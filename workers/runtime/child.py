@@ -26,15 +26,15 @@ from aws_lambda_powertools import Logger
 
 from workers.runtime import telemetry
 from workers.runtime.context import BadInput, Context, Downstream
+from workers.runtime.inputs import Handle, checked
 from workers.runtime.objects import MIB, Objects
-from workers.runtime.settings import Settings, load
+from workers.runtime.settings import Settings, load, mode
 
 MAX_RESULT_BYTES = 10 * MIB  # larger output belongs into objects of its own
 MAX_REASON = 4000  # characters; the parent cuts it further
 # An outcome also tells the memory of the process, unless the call was short: to find it out takes some 0.05 ms.
 SHORT_SECONDS = 0.005
 MEMORY_SECONDS = 1.0
-Handle = Callable[[dict[str, Any], Context], Any]
 
 
 def main(work: Path, lanes: int, outlet: int) -> None:
@@ -117,7 +117,10 @@ class _Teller:
 
 def _import(settings: Settings) -> tuple[Handle, Any]:
     """The worker's function and the engine it may ask."""
-    handle = importlib.import_module(f"workers.{settings.worker}.handler").handle
+    module = importlib.import_module(f"workers.{settings.worker}.handler")
+    handle = module.handle
+    if mode(os.environ) == "queue":
+        handle = checked(handle, Path(str(module.__file__)).with_name("worker.yaml"))
     if settings.engine is None:
         return handle, None
     return handle, importlib.import_module("workers.engines").engine_from(settings.engine)

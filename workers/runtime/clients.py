@@ -30,10 +30,10 @@ def client(service: str) -> Any:
         return _client(service, _CONFIG)
 
 
-def queue_client() -> Any:
-    """The process's client of SQS for many requests."""
+def brisk_client(service: str) -> Any:
+    """The process's client of a service for many requests."""
     with _making:
-        return _client("sqs", _BRISK)
+        return _client(service, _BRISK)
 
 
 def polling_client() -> Any:

@@ -34,7 +34,7 @@ class FailureCount:
         return len(answer["Attributes"]["runs"]["SS"])
 
     def forget(self, id: str) -> None:
-        """The message has gone to the dead-letter queue: once it is sent again it has all its attempts."""
+        """When the same work is asked for again it has all its attempts."""
         self._client.delete_item(TableName=self._table, Key=self._key(id))
 
     def _key(self, id: str) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Flight:
         # One thread, so that no heartbeat comes after a message was given back.
         self._visibility_crew = Crew(1, inbox)
         self._claim_crew = Crew(1, inbox)
-        self._delete_crew = Crew(2, inbox)
+        self._delete_crew = Crew(3, inbox)
         self._renew_after = 1.0  # receives; until the queue has told how many it allows
         self._visibility_crew.run(self._ask_limit, self._set_limit)
 
@@ -106,13 +106,14 @@ class Flight:
     # Heartbeats
 
     def _send_heartbeats(self, now: float) -> None:
-        ours = [held for held in self._held if not held.lost and not held.leaving]
+        # The claim to work that goes on without its message is kept, so that whoever has the message waits.
+        ours = [held for held in self._held if not held.leaving and (held.claim or not held.lost)]
         due = [held for held in ours if now >= held.beats_at]
         for held in due:
             held.beats_at = math.inf  # until the answer is here
             if held.claim:
                 self._claim_crew.run(partial(self._renew_claim, held), partial(self._claim_renewed, held))
-        for batch in _batches(due):
+        for batch in _batches([held for held in due if not held.lost]):
             self._visibility_crew.run(partial(self._beat, batch), partial(self._beaten, batch))
         self._next_beat = min((held.beats_at for held in ours), default=math.inf)
 
@@ -151,9 +152,13 @@ class Flight:
         return True
 
     def _claim_renewed(self, held: Held, ours: bool) -> None:
-        if not ours and held in self._held:
+        if held not in self._held:
+            return
+        if not ours:
             held.overtaken = True
             self._on_lost(held)
+        elif held.lost:  # no heartbeat of the message will say when the next is due
+            self._beat_at(held, time.monotonic() + self._heartbeat)
 
     # Giving back
 

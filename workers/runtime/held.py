@@ -43,6 +43,11 @@ class Held:
     overtaken: bool = False
     rejected: str | None = None
 
+    @property
+    def again(self) -> bool:
+        """Whether it may have failed before."""
+        return self.delivery.receives > 1 or self.retries > 0
+
 
 @dataclass
 class _Line:

@@ -1,14 +1,16 @@
 """Remembers which work has been done, so that no message repeats it: Powertools' idempotency records in DynamoDB.
 
-A record belongs to whoever wrote its `in_progress_expiration`: each claim and each renewal writes a later one, so that
-an attempt which was overtaken can change nothing any more.
+A record belongs to whoever wrote its `in_progress_expiration`: each claim and each renewal writes one that nobody else
+writes, so that an attempt which was overtaken can change nothing any more.
 """
 
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer, IdempotencyConfig
@@ -25,10 +27,10 @@ _OURS = "#status = :in_progress AND in_progress_expiration = :mine"
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to do some work until it expires. expires: in ms since 1970."""
+    """The right to do some work until it expires. expires: in ms since 1970, with a random fraction."""
 
     key: str
-    expires: int
+    expires: Decimal
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Ledger(DynamoDBPersistenceLayer):
             idempotency_key=key,
             status=_IN_PROGRESS,
             expiry_timestamp=self._get_expiry_timestamp(),
-            in_progress_expiry_timestamp=expires,
+            in_progress_expiry_timestamp=expires,  # type: ignore[arg-type]  # any number: it is written as text
         )
         try:
             self._put_record(record)
@@ -151,8 +153,9 @@ class Ledger(DynamoDBPersistenceLayer):
                 raise Overtaken(claim.key) from error
             # The change was made by a first try whose answer was lost.
 
-    def _expires(self) -> int:
-        return int(time.time() * 1000) + self._lease_ms
+    def _expires(self) -> Decimal:
+        """Two tasks that claim in the same millisecond must not both find a record that looks like theirs."""
+        return int(time.time() * 1000) + self._lease_ms + Decimal(secrets.randbelow(10**12)) / 10**12
 
 
 def _mine(claim: Claim) -> dict[str, Any]:

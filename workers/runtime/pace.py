@@ -4,8 +4,8 @@ from __future__ import annotations
 
 READ_AHEAD_SECONDS = 10.0  # a message that waits here cannot be taken by a task that has nothing to do
 PARCEL_SECONDS = 0.05
-MAX_AHEAD = 50  # beyond that reading ahead saves no more requests
-MAX_PARCEL = 10
+MAX_AHEAD = 100  # so that several polls can be under way while the shortest messages are worked off
+MAX_PARCEL = 20
 _WEIGHT = 0.2  # of the latest message in the average
 
 

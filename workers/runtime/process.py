@@ -23,7 +23,7 @@ from typing import Any
 
 Line = dict[str, Any]  # what one side tells the other: calls down, their outcomes up, one JSON object a line
 
-_CHUNK = 1024**2
+_CHUNK = 64 * 1024  # what a pipe holds
 _FAREWELL_SECONDS = 5
 
 

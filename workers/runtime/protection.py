@@ -36,7 +36,7 @@ class Protection:
         self._busy = False
         self._idle_since = -math.inf
         self._protected_until = 0.0  # time.monotonic(); 0 without protection
-        self._not_before = 0.0
+        self._not_before = {True: 0.0, False: 0.0}  # after a refusal of that change
         self._ending = False
         self._yielding = False
         self._thread = Thread(target=self._run, daemon=True)
@@ -84,9 +84,9 @@ class Protection:
         """What to ask for now: protection, its end, or nothing."""
         if self._busy:
             soon = now + self._timeout >= self._protected_until
-            return True if soon and now >= self._not_before and not self._yielding else None
+            return True if soon and now >= self._not_before[True] and not self._yielding else None
         ended = self._protected_until and now >= self._idle_since + LINGER_SECONDS
-        return False if ended and (now >= self._not_before or self._ending) else None
+        return False if ended and (now >= self._not_before[False] or self._ending) else None
 
     def _ask(self, enabled: bool) -> None:
         wanted = {"ProtectionEnabled": enabled} | ({"ExpiresInMinutes": self._minutes} if enabled else {})
@@ -101,7 +101,7 @@ class Protection:
             self._protected_until = asked + self._minutes * 60 if enabled else 0.0
             self._yielding = False
             return
-        self._not_before = asked + RETRY_SECONDS
+        self._not_before[enabled] = asked + RETRY_SECONDS
         self._log.warning("task protection was not changed", wanted=enabled, reason=problem)
         if problem == "DEPLOYMENT_BLOCKED" and self._protected_until > asked:
             self._yielding = True

@@ -15,7 +15,7 @@ from queue import Empty
 from aws_lambda_powertools import Logger
 
 from workers.runtime.circuit import Circuit, State
-from workers.runtime.clients import client
+from workers.runtime.clients import brisk_client, client
 from workers.runtime.crew import Crew, Inbox
 from workers.runtime.delivery import Delivery, Undecodable, Work, decode
 from workers.runtime.execution import Call, Event, Outcome, Result
@@ -40,6 +40,7 @@ MOST_AHEAD = 150  # messages here beyond those that run
 MEMORY_SHARE = 0.8  # of the task's memory, less this process's: the processes of the worker may keep so much
 OWN_MB = 128
 TICK_SECONDS = 1.0
+TELL_SECONDS = 0.2  # between lines about messages that were processed: each costs as much as a short message
 
 
 def run(settings: Settings, queue_settings: QueueSettings, log: Logger, inbox: Inbox) -> int:
@@ -59,7 +60,7 @@ class Service:
         self._log = log
         self._inbox = inbox
         self._protection = protection
-        dynamodb, visibility = client("dynamodb"), queue_settings.visibility_seconds
+        dynamodb, visibility = brisk_client("dynamodb"), queue_settings.visibility_seconds
         queue = Queue(
             queue_settings.queue_url, queue_settings.dlq_url, fifo=queue_settings.fifo, visibility_seconds=visibility
         )
@@ -91,6 +92,7 @@ class Service:
         self._claiming = 0
         self._ready: deque[Held] = deque()
         self._processed: list[Held] = []
+        self._tell_at = 0.0
         self._pace = Pace(visibility)
         self._circuit = Circuit()
         self._stale = min(STALE_SECONDS, visibility / 2)
@@ -113,6 +115,7 @@ class Service:
             self._pump(time.monotonic())
         if left := len(self._flight):
             self._log.error("the task ends before all its messages were let go", messages=left)
+        self._tell_processed(time.monotonic())
         self._report.write(time.monotonic())
         self._pool.join()
         self._log.info("the task ends")
@@ -147,6 +150,7 @@ class Service:
             self._receiver.wakes_at(now),
             self._pool.wakes_at(),
             self._waiting.wakes_at(now) if self._queue_settings.fifo else None,
+            self._tell_at if self._processed else None,
         ]
         if self._terminated is not None:
             times += [time for time in (self._finish_by, self._leave_by) if time > now]
@@ -156,16 +160,18 @@ class Service:
         """Do all that can be done now."""
         for ended in self._pool.take_ended():
             self._ended(*ended)
-        self._tell_processed()
+        if now >= self._tell_at:
+            self._tell_processed(now)
         halted = self._terminated is not None or self._circuit.state(now) is State.OPEN
         self._pool.recall(now, everything=halted)
-        if halted:
-            self._return_what_waits()
-        else:
-            for held in self._waiting.take_idle(before=now - self._stale):
-                self._give_back(held)
+        if not halted:
             self._begin(now)
+            self._return_what_is_stale(now)
             self._receive(now)
+        elif self._queue_settings.fifo and self._terminated is None:
+            self._keep_what_waits()
+        else:
+            self._return_what_waits()
         if self._terminated is not None and now >= self._finish_by:
             self._pool.close()
         self._pool.stop_overdue(now)
@@ -220,7 +226,7 @@ class Service:
                 self._clerks.run(partial(self._settlement.claim, held), partial(self._claimed, held))
             else:
                 self._ready.append(held)
-        while self._ready and self._pool.room(parcel) and self._start(self._ready[0], parcel):
+        while self._ready and self._start(self._ready[0], parcel):
             self._ready.popleft()
         self._pool.send()
 
@@ -255,7 +261,7 @@ class Service:
         held.seconds = seconds
         self._pace.ran(seconds)
         self._report.ran(seconds)
-        if isinstance(outcome, Result) and outcome.body == "{}" and not held.claim:
+        if isinstance(outcome, Result) and outcome.body == "{}" and not held.claim and not held.again:
             self._conclude(held, DONE)
         else:
             self._clerks.run(partial(self._settlement.settle, held, outcome), partial(self._conclude, held))
@@ -299,9 +305,10 @@ class Service:
             for follower in followers:
                 self._give_back(follower)
 
-    def _tell_processed(self) -> None:
+    def _tell_processed(self, now: float) -> None:
         """One line for those that were processed since the last."""
         if self._processed:
+            self._tell_at = now + TELL_SECONDS
             seconds = [held.seconds for held in self._processed]
             self._log.info(
                 "messages processed",
@@ -331,6 +338,16 @@ class Service:
         self._flight.drop(held)
         for follower in self._waiting.abandon(held):
             self._give_back(follower)
+
+    def _return_what_is_stale(self, now: float) -> None:
+        if not self._queue_settings.fifo:  # there a fresh copy cannot make up for the receive
+            for held in self._waiting.take_idle(before=now - self._stale):
+                self._give_back(held)
+
+    def _keep_what_waits(self) -> None:
+        """Of a FIFO queue: however long a dependency is down, no message is received more often for it."""
+        while self._ready:
+            self._waiting.put_back(self._ready.pop())
 
     def _return_what_waits(self) -> None:
         for held in self._waiting.take_idle():

@@ -15,7 +15,7 @@ from workers.runtime.delivery import Delivery
 from workers.runtime.report import Report
 from workers.runtime.sqs import BATCH, Queue
 
-POLLS = 3  # at a time
+POLLS = 5  # at a time
 BACKLOG_SECONDS = 60.0  # between looks at the backlog
 RETRY_SECONDS = 30.0  # at most, after errors
 
@@ -79,7 +79,7 @@ class Receiver:
         self.polls -= 1
         self.asked -= count
         if deliveries is None:
-            self._not_before = time.monotonic() + min(RETRY_SECONDS, 2.0**self._errors)
+            self._not_before = time.monotonic() + min(RETRY_SECONDS, 2.0 ** min(self._errors, 10))
             self._errors += 1
             return
         self._errors = 0

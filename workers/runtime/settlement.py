@@ -103,6 +103,8 @@ class Settlement:
             problem = self._store(held, outcome)
             if problem is None:
                 self._record(held)
+                if self._ledger is None and held.again:
+                    self._forget(held)  # the same work may be asked for again, and then has all its attempts
                 return DONE
             outcome = problem
         if isinstance(outcome, Refused):
@@ -189,10 +191,7 @@ class Settlement:
         self._log.error("message dead-lettered", job_id=held.work.id, failures=failures)
         self.release(held)
         if failures:
-            try:
-                self._failures.forget(held.work.id)
-            except faults.AwsError as error:
-                self._log.warning("failures were not forgotten", job_id=held.work.id, error=type(error).__name__)
+            self._forget(held)
         return Ending(counts=counts + Counter(DeadLettered=1), blame=blame)
 
     def _count(self, held: Held) -> int | None:
@@ -203,6 +202,12 @@ class Settlement:
         except faults.AwsError as error:
             self._log.error("a failure was not counted", job_id=held.work.id, error=type(error).__name__)
             return None
+
+    def _forget(self, held: Held) -> None:
+        try:
+            self._failures.forget(held.work.id)
+        except faults.AwsError as error:
+            self._log.warning("failures were not forgotten", job_id=held.work.id, error=type(error).__name__)
 
     def _pause(self, held: Held) -> int:
         """Wait after trouble that is not the message's."""

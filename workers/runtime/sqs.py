@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from workers.runtime.clients import LONG_POLL_SECONDS, polling_client, queue_client
+from workers.runtime.clients import LONG_POLL_SECONDS, brisk_client, polling_client
 from workers.runtime.delivery import Delivery
 
 BATCH = 10  # messages that SQS takes or gives at a time
@@ -28,12 +27,11 @@ class Queue:
         self._dlq_url = dlq_url
         self._fifo = fifo
         self._visibility_seconds = visibility_seconds
-        self._sqs = queue_client()
+        self._sqs = brisk_client("sqs")
         self._polling = polling_client()
 
     def receive(self, count: int) -> list[Delivery]:
         """At most so many messages (and 10), in order; waits up to 20 s for the first. Tries once."""
-        retry = {"ReceiveRequestAttemptId": str(uuid.uuid4())} if self._fifo else {}
         answer = self._polling.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=min(count, BATCH),
@@ -41,7 +39,6 @@ class Queue:
             VisibilityTimeout=self._visibility_seconds,
             MessageSystemAttributeNames=["ApproximateReceiveCount", "MessageGroupId"],
             MessageAttributeNames=["All"],
-            **retry,
         )
         return [_delivery(message) for message in answer.get("Messages", [])]
 
