@@ -1,11 +1,13 @@
-"""`python -m batchctl redrive WORKER --stack S`."""
+"""`python -m batchctl redrive WORKER --stack S`, `python -m batchctl job submit|wait|cancel|logs|list … --stack S`."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import math
+import os
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,12 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from batchctl import batch_jobs
 from batchctl.audit import Audit
 from batchctl.letters import DeadLetters, NoQueue
 from batchctl.proof import result_is_there
 from batchctl.redrive import Wish, redrive
+from batchjobs import Names, Refused
 from components.problems import ConfigurationError
 from components.site import Site
 from components.stackfile import NAMESPACE, engine_config
@@ -24,19 +28,22 @@ from components.stackfile import NAMESPACE, engine_config
 PROJECT = Path(__file__).resolve().parent.parent
 
 
-def main() -> int:
-    """0: done. 1: not all was done; why is on stderr. 2: wrong arguments."""
-    arguments = _arguments()
+def main(command: Sequence[str] | None = None) -> int:
+    """0: done. 1: not all was done; why is on stderr. 2: wrong arguments. command: by default, the process's."""
+    arguments = _arguments(command)
     try:
         return arguments.command(arguments)
-    except (NoQueue, ConfigurationError, ClientError, BotoCoreError) as error:
+    except (NoQueue, Refused, ConfigurationError, ClientError, BotoCoreError) as error:
         print(error, file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         return 130
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments(command: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m batchctl", description="Operate a stack.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     text = "send a worker's dead letters back to its queue: one first, and the others once it is processed"
@@ -53,14 +60,19 @@ def _arguments() -> argparse.Namespace:
     )
     first.add_argument("--no-canary", action="store_true", help="send all at once")
     sub.set_defaults(command=_redrive)
-    return parser.parse_args()
+    text = "jobs of AWS Batch"
+    batch_jobs.add_commands(commands.add_parser("job", help=text, description=text), _job)
+    return parser.parse_args(command)
+
+
+def _job(arguments: argparse.Namespace) -> int:
+    session, site = _place(arguments.stack)
+    return batch_jobs.run(arguments, session, Names(site.name("").rstrip("-"), site.name("idempotency")))
 
 
 def _redrive(arguments: argparse.Namespace) -> int:
-    # Not the region of the environment: there, the stack may have a namesake.
-    session = boto3.Session(region_name=engine_config(PROJECT, arguments.stack).get("aws:region"))
+    session, site = _place(arguments.stack)
     sqs, s3, identity = session.client("sqs"), session.client("s3"), session.client("sts").get_caller_identity()
-    site = Site(NAMESPACE, arguments.stack, identity["Account"], sqs.meta.region_name, sqs.meta.partition)
     wish = Wish(
         reason=arguments.reason,
         key=arguments.key,
@@ -81,6 +93,16 @@ def _redrive(arguments: argparse.Namespace) -> int:
     if outcome.stopped:
         print(f"stopped: {outcome.stopped}", file=sys.stderr)
     return 1 if outcome.stopped else 0
+
+
+def _place(stack: str) -> tuple[boto3.Session, Site]:
+    """Where the stack is."""
+    # Not the region of the environment: there, the stack may have a namesake.
+    session = boto3.Session(region_name=engine_config(PROJECT, stack).get("aws:region"))
+    sts = session.client("sts")
+    return session, Site(
+        NAMESPACE, stack, sts.get_caller_identity()["Account"], sts.meta.region_name, sts.meta.partition
+    )
 
 
 def _dead_letters(sqs: Any, name: str) -> DeadLetters:

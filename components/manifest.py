@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,8 @@ from jsonschema import Draft7Validator
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from components import units
+from components.batch_settings import BatchQueue
+from components.batch_trigger import BatchTrigger, unfit
 from components.model import Model, read_value, sentence
 from components.problems import Problem, Source, suggestion
 from components.queue_trigger import QueueTrigger
@@ -26,11 +29,13 @@ MAX_BACKOFF = 900
 BUCKETS = ("uploads", "results")
 VERBS = ("read", "write", "secret", "model")
 
-# Set by the task definition, the launcher, the image or the ECS agent.
+# Set by the task or job definition, the launcher, the submission, the image or the ECS agent.
 RESERVED_ENVIRONMENT = (
     "WORKER", "JOBS", "JOBS_TABLE", "QUEUE_URL", "DLQ_URL", "RESULTS_BUCKET", "UPLOADS_BUCKET",
     "TIMEOUT_SECONDS", "MAX_ATTEMPTS", "BACKOFF_SECONDS", "CAPACITY_PROVIDER", "VCPU", "MEMORY_GB", "ARCHITECTURE",
     "MODE", "WORK", "CONCURRENCY", "EFFECT", "IDEMPOTENCY_TABLE", "VISIBILITY_SECONDS", "FIFO", "STOP_TIMEOUT_SECONDS",
+    "BATCH", "TIERS", "DEFINITIONS", "ARRAY", "SHARE", "INPUT", "INPUT_KEY", "JOB_KEY", "ARRAY_SIZE",
+    "ARRAY_INDEXES",
     "ENGINE", "OPENAI_API_KEY", "HOME", "PATH", "PYTHONPATH", "TMPDIR",
 )  # fmt: skip
 RESERVED_PREFIXES = ("AWS_", "ECS_", "POWERTOOLS_")
@@ -106,6 +111,7 @@ class Trigger(Model):
     api: ApiTrigger | None = None
     queue: QueueTrigger | None = None
     schedule: ScheduleTrigger | None = None
+    batch: BatchTrigger | None = None
 
     @field_validator("*", mode="before")
     @classmethod
@@ -213,9 +219,12 @@ class Manifest(Model):
     environment: dict[VariableName, VariableValue] = Field(default={})
 
 
-def read_manifest(path: Path, file: str) -> tuple[Manifest | None, list[Problem]]:
+def read_manifest(
+    path: Path, file: str, queues: Mapping[str, BatchQueue] | None = None
+) -> tuple[Manifest | None, list[Problem]]:
     """The manifest at `path`, called `file` in messages, and everything that is wrong with it.
 
+    queues: of Batch jobs in the stack that runs the worker; None if they are not known.
     Without a manifest there is at least one problem; with problems the manifest must not be used.
     """
     document, problems = read_yaml(path, file)
@@ -226,6 +235,7 @@ def read_manifest(path: Path, file: str) -> tuple[Manifest | None, list[Problem]
     if manifest:
         problems += contradictions(manifest, document.source.inside("trigger", "queue"))
         problems += _loop(manifest, document.source)
+        problems += _unfit_jobs(manifest, queues, document.source)
     if isinstance(document.data, dict) and "input" in document.data:
         found = check_input_schema(document.data["input"], document.source.inside("input"))
         if manifest and not found:
@@ -276,6 +286,21 @@ def _unfit_input(manifest: Manifest, source: Source) -> list[Problem]:
         else:
             wrong = f"is refused by the worker's input: {error.message}"
             problems.append(source.problem(wrong, ("trigger", "schedule", "input", *path)))
+    return problems
+
+
+def _unfit_jobs(manifest: Manifest, queues: Mapping[str, BatchQueue] | None, source: Source) -> list[Problem]:
+    """What a Batch worker's manifest asks that AWS Batch, or the stack's queues, do not offer."""
+    batch, resources = manifest.trigger.batch, manifest.resources
+    if batch is None:
+        return []
+    problems = []
+    if "backoff_seconds" in manifest.retry.model_fields_set:
+        wrong = "has no meaning for trigger 'batch': the next attempt starts when there is room for it"
+        problems.append(source.problem(wrong, ("retry", "backoff")))
+    if queues is not None:
+        size = (resources.vcpu, resources.memory_mib)
+        problems += unfit(batch, size, resources.architecture, queues, source.inside("trigger", "batch"))
     return problems
 
 

@@ -17,6 +17,7 @@ Mode = Literal["public", "private-nat", "private-endpoints", "existing"]
 
 GATEWAY_ENDPOINTS = ("s3", "dynamodb")  # free
 INTERFACE_ENDPOINTS = ("ecr.api", "ecr.dkr", "logs", "sqs")  # Fargate needs none for ECS itself
+AGENT_ENDPOINTS = ("ecs", "ecs-agent", "ecs-telemetry")  # what the ECS agent of an EC2 instance reaches
 
 
 @dataclass(frozen=True, kw_only=True)

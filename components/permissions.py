@@ -165,6 +165,37 @@ def _tasks(site: Site, cluster: str, *actions: str) -> list[Statement]:
     return [allow(actions, [site.arn("ecs", f"task/{cluster}/*")], on_cluster)]
 
 
+def submit_jobs(site: Site, definitions: Sequence[str], queues: Sequence[str]) -> list[Statement]:
+    """Submit jobs of these definitions, whatever the revision, to these queues, with tags."""
+    jobs = site.arn("batch", "job/*")  # a job's id is not known before it is submitted
+    resources = [
+        *(site.arn("batch", f"job-definition/{name}{revision}") for name in definitions for revision in ("", ":*")),
+        *(site.arn("batch", f"job-queue/{queue}") for queue in queues),
+        jobs,
+    ]
+    return [allow(["batch:SubmitJob"], resources), allow(["batch:TagResource"], [jobs])]
+
+
+def see_jobs() -> list[Statement]:
+    """See all jobs and queues of the account."""
+    # The actions know no resource.
+    return [allow(["batch:DescribeJobQueues", "batch:DescribeJobs", "batch:ListJobs"], ["*"])]
+
+
+def join_clusters(site: Site, name: str) -> list[Statement]:
+    """What the ECS agent of an instance needs in the clusters that AWS Batch makes of environments called `name`…"""
+    cluster = f"AWSBatch-{name}*"
+    reporting = ["ecs:DeregisterContainerInstance", "ecs:RegisterContainerInstance"]
+    reporting += ["ecs:SubmitAttachmentStateChanges", "ecs:SubmitContainerStateChange", "ecs:SubmitTaskStateChange"]
+    instances = site.arn("ecs", f"container-instance/{cluster}/*")
+    return [
+        allow(["ecs:DiscoverPollEndpoint"], ["*"]),  # the action knows no resource
+        allow(reporting, [site.arn("ecs", f"cluster/{cluster}")]),
+        allow(["ecs:Poll", "ecs:StartTelemetrySession", "ecs:UpdateContainerInstancesState"], [instances]),
+        allow(["ecs:TagResource"], [instances], {"StringEquals": {"ecs:CreateAction": "RegisterContainerInstance"}}),
+    ]
+
+
 def define_tasks(site: Site, families: Sequence[str]) -> list[Statement]:
     """Read task definitions, and add revisions to these families with the tags of those before."""
     definitions = [site.arn("ecs", f"task-definition/{family}:*") for family in families]
@@ -301,7 +332,7 @@ def events_publish(topic_arn: str, rule_arns: Sequence[str]) -> Statement:
 
 
 def events_send(queue_arn: str, rule_arns: Sequence[str]) -> Statement:
-    """In a queue's policy: EventBridge may send what these rules could not deliver."""
+    """In a queue's policy: EventBridge may send what these rules match, or could not deliver."""
     return Statement(
         Effect="Allow",
         Principal={"Service": "events.amazonaws.com"},
@@ -331,7 +362,7 @@ def assumed_by(site: Site, service: str) -> list[Statement]:
         }
     elif service in ("codebuild", "codepipeline", "events", "pipes", "scheduler"):
         statement["Condition"] = {"StringEquals": {"aws:SourceAccount": site.account}}
-    return [statement]  # Lambda and API Gateway are not known to send source keys when they assume a role
+    return [statement]  # Lambda, API Gateway and EC2 are not known to send source keys when they assume a role
 
 
 class Role(pulumi.ComponentResource):
@@ -346,7 +377,7 @@ class Role(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ):
         """
-        service: who assumes it, e.g. "lambda", "ecs-tasks", "pipes", "scheduler".
+        service: who assumes it, e.g. "lambda", "ecs-tasks", "ec2", "pipes", "scheduler".
         statements: what it may do; adjacent statements of equal effect and scope are not merged.
         """
         self.role_name = site.name(name)

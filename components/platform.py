@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pulumi
 import pulumi_aws as aws
 
 from components.alerts import Alerts
+from components.batch_events import BatchEvents, BatchEventsArgs, blocked_rule_arn
+from components.batch_jobs import BatchJobs, BatchTier, BatchWorker
+from components.batch_queues import BatchQueues
+from components.batch_settings import BatchQueue
+from components.batch_trigger import BatchTrigger
 from components.cluster import Cluster
 from components.image import WorkerImage, released_images, repository
 from components.image_pipeline import ImagePipeline
 from components.job_api import JobApi, JobApiArgs
 from components.job_runner import JobRunner, JobWorker
 from components.manifest import MIN_SCRATCH_GB, ApiTrigger, BucketGrant, Grant, ModelGrant, SecretGrant
-from components.network import Network, NetworkArgs
+from components.network import AGENT_ENDPOINTS, Network, NetworkArgs
 from components.notifier import Notifier, NotifierArgs
 from components.permissions import Statement, invoke_model, read_objects, read_secret, write_objects
 from components.pipeline_events import failed_rule_arn
@@ -26,7 +31,7 @@ from components.queue_worker import QueueWorkers, QueueWorkersArgs
 from components.schedule_trigger import ScheduleTrigger
 from components.scheduled_tasks import ScheduledTask, ScheduledTasks, ScheduledTasksArgs
 from components.settings import NAMESPACE, Settings
-from components.shipping import shipped_workers
+from components.shipping import shipped_workers, ships
 from components.site import Site
 from components.storage import Bucket
 from components.tables import IdempotencyTable, JobsTable
@@ -58,16 +63,21 @@ class Platform(pulumi.ComponentResource):
         api_workers = [(worker, api) for worker in settings.workers if (api := worker.manifest.trigger.api)]
         scheduled = [(worker, when) for worker in settings.workers if (when := worker.manifest.trigger.schedule)]
         queue_workers = [(worker, queue) for worker in settings.workers if (queue := worker.manifest.trigger.queue)]
+        batch_workers = [(worker, batch) for worker in settings.workers if (batch := worker.manifest.trigger.batch)]
+        # Queues that are declared are there, also before their first worker and after their last: they cost nothing.
+        queues = settings.batch.for_workers if batch_workers else settings.batch.queues
         data = settings.data
 
         shipped = shipped_workers(settings)
         asked = pulumi.InvokeOptions(provider=provider)
         self._released = released_images(site, asked) if settings.pipeline.source else {}
+        speaking = [failed_rule_arn(site)] if shipped else []
+        speaking += [blocked_rule_arn(site)] if batch_workers else []
         self._alerts = Alerts(
             "alerts",
             site,
             settings.alarms.emails,
-            rule_arns=[failed_rule_arn(site)] if shipped else [],
+            rule_arns=speaking,
             opts=self._opts,
         )
         self._uploads = Bucket(
@@ -81,7 +91,7 @@ class Platform(pulumi.ComponentResource):
         self._results = Bucket("results", site, expire_days=data.result_days, protect=data.protect, opts=self._opts)
         self.uploads_bucket, self.results_bucket = self._uploads.id, self._results.id
         self._idempotency = IdempotencyTable("idempotency", site, opts=self._opts)
-        self._network = self._tasks_network()
+        self._network = self._tasks_network(queues)
         self._cluster = Cluster(
             "tasks",
             site,
@@ -96,6 +106,8 @@ class Platform(pulumi.ComponentResource):
             running.append(self._job_systems(api_workers, scheduled))
         if queue_workers:
             running.append(self._queue_workers(queue_workers))
+        if queues:
+            self._batch(batch_workers, queues)
         if shipped:
             ImagePipeline(
                 "images",
@@ -235,12 +247,55 @@ class Platform(pulumi.ComponentResource):
             opts=self._opts,
         )
 
-    def _tasks_network(self) -> Network:
+    def _batch(self, workers: Sequence[tuple[Worker, BatchTrigger]], queues: Mapping[str, BatchQueue]) -> None:
+        settings, site = self._settings, self._site
+        batch = BatchQueues(
+            "batch",
+            site,
+            settings.batch,
+            queues,
+            network=self._network,
+            scratch=max((worker.manifest.resources.scratch_gib for worker, _ in workers), default=MIN_SCRATCH_GB),
+            opts=self._opts,
+        )
+        known = [self._batch_worker(worker, trigger) for worker, trigger in workers]
+        jobs = [
+            BatchJobs(
+                worker,
+                site,
+                queues,
+                assign_public_ip=self._network.assign_public_ip,
+                uploads=self._uploads,
+                results=self._results,
+                opts=self._opts,
+            )
+            for worker in known
+        ]
+        if known:
+            BatchEvents(
+                "batch-events",
+                site,
+                self._project_dir,
+                BatchEventsArgs(
+                    workers=list(zip(known, jobs, strict=True)),
+                    alarms=settings.batch.alarms,
+                    log_retention_days=settings.logs.retention_days,
+                ),
+                batch=batch,
+                idempotency=self._idempotency,
+                alerts=self._alerts,
+                opts=self._opts,
+            )
+
+    def _tasks_network(self, queues: Mapping[str, BatchQueue]) -> Network:
+        """queues: of Batch jobs."""
         network, engine = self._settings.network, self._settings.engine
         more = ["bedrock-runtime"] if engine.kind == "bedrock" else []
         grants = [grant for worker in self._settings.workers for grant in worker.manifest.grants]
         if any(isinstance(grant, SecretGrant) for grant in grants):
             more.append("secretsmanager")
+        if any(queue.compute == "ec2" for queue in queues.values()):
+            more += AGENT_ENDPOINTS
         return Network(
             "tasks",
             self._site,
@@ -309,6 +364,24 @@ class Platform(pulumi.ComponentResource):
             task=self._task(worker),
         )
 
+    def _batch_worker(self, worker: Worker, trigger: BatchTrigger) -> BatchWorker:
+        resources = worker.manifest.resources
+        tiers = [
+            BatchTier(up_to=tier.up_to_bytes, vcpu=tier.vcpu, memory=tier.memory_mib, queue=tier.queue or trigger.queue)
+            for tier in trigger.tiers
+        ]
+        only = BatchTier(up_to=None, vcpu=resources.vcpu, memory=resources.memory_mib, queue=trigger.queue)
+        return BatchWorker(
+            name=worker.name,
+            queue=trigger.queue,
+            tiers=tiers or [only],
+            array=trigger.array,
+            share=trigger.share,
+            timeout=resources.timeout_seconds,
+            attempts=worker.manifest.retry.attempts,
+            task=self._task(worker),
+        )
+
     def _task(self, worker: Worker) -> FargateTaskArgs:
         """The worker's container, whatever triggers it."""
         resources, engine = worker.manifest.resources, self._settings.engine
@@ -345,6 +418,7 @@ class Platform(pulumi.ComponentResource):
     def _image(self, worker: Worker) -> WorkerImage | None:
         """The worker's repository with the image that is named, or released, or else built; None for one elsewhere."""
         architecture = worker.manifest.resources.architecture
+        released = self._settings.pipeline.source is not None and ships(worker)
         if worker.image and not worker.image.startswith(f"{repository(self._site, worker.name)}@"):
             return None
         return WorkerImage(
@@ -353,8 +427,8 @@ class Platform(pulumi.ComponentResource):
             self._project_dir,
             architecture=architecture,
             protect=self._settings.data.protect,
-            uri=worker.image or self._released.get((architecture, worker.name)),
-            released=self._settings.pipeline.source is not None,
+            uri=worker.image or (self._released.get((architecture, worker.name)) if released else None),
+            released=released,
             opts=self._opts,
         )
 

@@ -28,11 +28,13 @@ class Queue(pulumi.ComponentResource):
         visibility_seconds: int,
         max_receives: int,
         alerts: Alerts,
+        senders: Sequence[Statement] = (),
         opts: pulumi.ResourceOptions | None = None,
     ):
         """
         visibility_seconds: how long a received message stays hidden unless its consumer extends it.
         max_receives: a message received more often than this moves to the dead-letter queue.
+        senders: for the queue's policy, services that send to it without a role of this account.
         """
         suffix = ".fifo" if fifo else ""
         self.queue_name = site.name(name) + suffix
@@ -82,8 +84,12 @@ class Queue(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        for key, resource, arn in ((name, queue, self.arn), (f"{name}-dlq", dead_letters, self.dead_letter_arn)):
-            aws.sqs.QueuePolicy(key, queue_url=resource.id, policy=document([tls_only([arn], "sqs:*")]), opts=child)
+        for key, resource, arn, others in (
+            (name, queue, self.arn, senders),
+            (f"{name}-dlq", dead_letters, self.dead_letter_arn, ()),
+        ):
+            policy = document([tls_only([arn], "sqs:*"), *others])
+            aws.sqs.QueuePolicy(key, queue_url=resource.id, policy=policy, opts=child)
         alerts.when_more_than(
             0,
             f"{name}-dlq",

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from components.batch_settings import Batch
 from components.fields import (
     REGION,
     STACK,
@@ -204,11 +205,11 @@ class Tools(Model):
     load_generator: bool = False
 
 
-_WORKERS, _ENGINE, _IMAGES = (f"{NAMESPACE}:{name}" for name in ("workers", "engine", "images"))
+_WORKERS, _ENGINE, _IMAGES, _BATCH = (f"{NAMESPACE}:{name}" for name in ("workers", "engine", "images", "batch"))
 _SECTIONS: dict[str, Any] = {
     "network": Network, "spot": Spot, "logs": Logs, "api": Api, "data": Data, "alarms": Alarms,
     "notifications": Notifications, "engine": Engine, "images": dict[str, ImageDigest], "tools": Tools, "tags": Tags,
-    "pipeline": Pipeline,
+    "pipeline": Pipeline, "batch": Batch,
 }  # fmt: skip
 
 
@@ -228,6 +229,7 @@ class Settings:
     engine: Engine
     tools: Tools
     pipeline: Pipeline
+    batch: Batch
     tags: Mapping[str, str]
     workers: tuple[Worker, ...]
 
@@ -266,10 +268,17 @@ def parse_settings(
     if _WORKERS not in values:
         problems.append(source(_WORKERS).problem("is missing", right="write for example {image_alt_generator: {}}"))
     elif _WORKERS not in encrypted:
-        listed, spot_share = values[_WORKERS], sections["spot"].share
+        listed = values[_WORKERS]
+        told_of_batch = any(problem.key.startswith(_BATCH) for problem in problems)
         workers, found = read_workers(
-            listed, source(_WORKERS), project_dir, stack, spot_share=spot_share, images=images
-        )  # fmt: skip
+            listed,
+            source(_WORKERS),
+            project_dir,
+            stack,
+            spot_share=sections["spot"].share,
+            images=images,
+            queues=None if told_of_batch else sections["batch"].for_workers,
+        )
         problems += found
         for name in images if isinstance(listed, dict) else ():
             if name not in listed:

@@ -13,6 +13,8 @@ from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from components import units
+from components.batch_settings import BatchQueue
+from components.batch_trigger import misfit
 from components.fields import Share
 from components.manifest import Concurrency, Manifest, Memory, Timeout, Trigger, Vcpu, contradictions, read_manifest
 from components.model import Model, read_value
@@ -33,7 +35,8 @@ FILES = ("worker.yaml", "handler.py")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 LONGEST_ROLE_NAME = 64  # Source: IAM quotas; of all that bears a worker's name, roles have the least room
 PLATFORM_NAMES = (  # of its queues and repositories, and in its tables' keys
-    "failures", "layers", "notice", "notices", "pipeline_undelivered", "redrive", "scaling", "undelivered", "unstarted",
+    "batch", "batch_events", "batch_undelivered", "failures", "layers", "notice", "notices", "pipeline_undelivered",
+    "redrive", "scaling", "undelivered", "unstarted",
 )  # fmt: skip
 QUEUE_KEYS = {
     "min_tasks": "min", "max_tasks": "max", "target": "target",
@@ -59,6 +62,7 @@ class WorkerOverride(Model):
         **dict.fromkeys(("scratch", "architecture", "attempts", "backoff"), _IN_MANIFEST),
         **dict.fromkeys(("prefix", "suffixes", "fifo", "tenant"), _IN_MANIFEST),
         **dict.fromkeys(("cooldown", "work", "effect", "visibility"), _IN_MANIFEST),
+        **dict.fromkeys(("array", "tiers", "share"), _IN_MANIFEST),
         **dict.fromkeys(("window", "start", "end", "overlap"), _IN_MANIFEST),
     }
 
@@ -98,7 +102,14 @@ class Worker:
 
 
 def read_workers(
-    overrides: object, source: Source, project_dir: Path, stack: str, *, spot_share: int, images: Mapping[str, str]
+    overrides: object,
+    source: Source,
+    project_dir: Path,
+    stack: str,
+    *,
+    spot_share: int,
+    images: Mapping[str, str],
+    queues: Mapping[str, BatchQueue] | None,
 ) -> tuple[list[Worker], list[Problem]]:
     """The workers that a stack lists, with everything that is wrong with the list and with their folders.
 
@@ -106,6 +117,7 @@ def read_workers(
     stack: its name, part of the queues' names.
     spot_share: the stack's, for workers that say nothing else.
     images: digest references by worker.
+    queues: of Batch jobs; None if what the stack says of them is wrong.
     """
     if not isinstance(overrides, dict) or not overrides:
         wrong = "must be a map of workers, each with its overrides or {}"
@@ -115,11 +127,11 @@ def read_workers(
         here = source.inside(name)
         override, found = read_value(WorkerOverride, raw, here)
         problems += found
-        manifest, found = _read_folder(name, stack, here, project_dir / "workers")
+        manifest, found = _read_folder(name, stack, here, project_dir / "workers", queues)
         problems += found
         if manifest is None or override is None:
             continue
-        problems += _size_problems(manifest, override, here) + _trigger_problems(manifest, override, here)
+        problems += _size_problems(manifest, override, queues, here) + _trigger_problems(manifest, override, here)
         workers.append(
             Worker(
                 name=name,
@@ -133,7 +145,9 @@ def read_workers(
     return workers, problems
 
 
-def _read_folder(name: str, stack: str, source: Source, root: Path) -> tuple[Manifest | None, list[Problem]]:
+def _read_folder(
+    name: str, stack: str, source: Source, root: Path, queues: Mapping[str, BatchQueue] | None
+) -> tuple[Manifest | None, list[Problem]]:
     unfit = _name_problem(name, stack)
     if unfit:
         return None, [source.problem(unfit)]
@@ -148,7 +162,7 @@ def _read_folder(name: str, stack: str, source: Source, root: Path) -> tuple[Man
         return None, problems
     if not missing:
         problems += _handler_problems(root / name / "handler.py", f"workers/{name}/handler.py")
-    manifest, found = read_manifest(root / name / "worker.yaml", f"workers/{name}/worker.yaml")
+    manifest, found = read_manifest(root / name / "worker.yaml", f"workers/{name}/worker.yaml", queues)
     return manifest, problems + found
 
 
@@ -214,14 +228,23 @@ def _queue_changes(override: WorkerOverride) -> dict[str, int | None]:
     return changes
 
 
-def _size_problems(manifest: Manifest, override: WorkerOverride, source: Source) -> list[Problem]:
+def _size_problems(
+    manifest: Manifest, override: WorkerOverride, queues: Mapping[str, BatchQueue] | None, source: Source
+) -> list[Problem]:
     """An override's size may be right by itself and wrong together with what the manifest says."""
-    size = _merged(manifest, override).resources
+    size, batch = _merged(manifest, override).resources, manifest.trigger.batch
+    given = [key for key, value in (("vcpu", override.vcpu), ("memory", override.memory_mib)) if value is not None]
+    if batch and batch.tiers and given:
+        wrong = "has no effect on a worker with tiers, which say what a job gets; they belong in its worker.yaml"
+        return [source.problem(wrong, (key,)) for key in given]
     try:
         units.check_fargate_memory(size.vcpu, size.memory_mib)
     except ValueError as error:
         key = "vcpu" if override.memory_mib is None else "memory"
         return [source.problem(f"{units.memory_text(size.memory_mib)} {error}", (key,))]
+    queue = (queues or {}).get(batch.queue) if batch else None
+    if queue and given and (wrong := misfit(size.vcpu, size.memory_mib, queue)):
+        return [source.problem(wrong, (given[0],))]
     return []
 
 
@@ -241,8 +264,10 @@ def _misplaced(trigger: Trigger, override: WorkerOverride, source: Source) -> li
         wrong += [(key, "queue") for name, key in QUEUE_KEYS.items() if getattr(override, name) is not None]
     if trigger.schedule is None:
         wrong += [(key, "schedule") for key in SCHEDULE_KEYS if getattr(override, key) is not None]
-    elif override.concurrency is not None:
+    if (trigger.schedule or trigger.batch) and override.concurrency is not None:
         wrong += [("concurrency", "api' or 'queue")]
+    if trigger.batch and override.spot_share is not None:
+        wrong += [("spotShare", "api', 'queue' or 'schedule")]
     return [source.problem(f"has a meaning only for a worker with trigger '{kind}'", (key,)) for key, kind in wrong]
 
 

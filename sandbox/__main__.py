@@ -1,4 +1,4 @@
-"""`python -m sandbox up|demo|check|resources|upload|run|status|chaos --stack S`."""
+"""`python -m sandbox up|demo|check|resources|upload|run|job|status|chaos --stack S`."""
 
 from __future__ import annotations
 
@@ -61,6 +61,10 @@ def _arguments() -> argparse.Namespace:
     sub.add_argument("--patience", type=float, default=600, metavar="SECONDS", help="how long to wait (default: 600)")
     sub.add_argument("--stack", default="dev")
     sub.set_defaults(command=_run)
+    text = "jobs of AWS Batch in a stack that is up here; see `python -m batchctl job --help`"
+    sub = commands.add_parser("job", help=text, description=text, add_help=False)
+    sub.add_argument("rest", nargs=argparse.REMAINDER)
+    sub.set_defaults(command=_job)
     text = "faults for a stack that is up here"
     chaos = commands.add_parser("chaos", help=text, description=text)
     _add_faults(chaos)
@@ -72,12 +76,13 @@ def _add_faults(chaos: argparse.ArgumentParser) -> None:
     """The faults, each a command of its own."""
     faults = chaos.add_subparsers(dest="fault", required=True, metavar="FAULT")
     for name, text in (
-        ("reclaim", "take a Spot task back, as AWS does: SIGTERM, SIGKILL after stopTimeout"),
-        ("kill", "end a task by SIGKILL, without a warning"),
+        ("reclaim", "take a Spot task or Batch job back, as AWS does: SIGTERM, and SIGKILL later"),
+        ("kill", "end a task by SIGKILL, or take a Batch job's machine away, without a warning"),
     ):
         fault = faults.add_parser(name, help=text, description=text)
         fault.add_argument("--service", help="of this service or worker; otherwise of every service")
         fault.add_argument("--task", help="the task whose id begins so")
+        fault.add_argument("--job", help="the Batch job with this id, of an array the part <id>:<index>")
         fault.add_argument("--stack", default="dev")
     text = "whether Spot has capacity for more tasks"
     capacity = faults.add_parser("capacity", help=text, description=text)
@@ -129,6 +134,12 @@ def _run(arguments: argparse.Namespace) -> int:
     from sandbox.scheduled_run import run
 
     return run(PROJECT, arguments.stack, arguments.worker, arguments.at, arguments.patience)
+
+
+def _job(arguments: argparse.Namespace) -> int:
+    from sandbox.batch_command import job
+
+    return job(PROJECT, arguments.rest)
 
 
 def _instant(text: str) -> str:

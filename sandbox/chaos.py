@@ -25,7 +25,8 @@ def chaos(project: Path, arguments: argparse.Namespace) -> int:
             console.print(f"The clock goes {arguments.factor:g} times as fast.")
             return 0
     done = {"reclaim": "Reclaimed", "kill": "Killed"}[arguments.fault]
-    tasks = ask(project, arguments.stack, arguments.fault, service=arguments.service, task=arguments.task)
+    wish = {"service": arguments.service, "task": arguments.task, "job": arguments.job}
+    tasks = ask(project, arguments.stack, arguments.fault, **wish)
     for task in tasks:
         console.print(f"{done} {task.rsplit('/', 1)[-1]}.")
     if not tasks:
@@ -43,6 +44,9 @@ def status(project: Path, stack: str) -> int:
     console.print()
     console.print(queues_table(said))
     console.print()
+    if said["batch"]:
+        console.print(batch_table(said))
+        console.print()
     for alarm in said["alarms"]:
         since = dt.datetime.fromtimestamp(alarm["since"], dt.UTC)
         console.print(f"[red]ALARM[/] {alarm['name']} since {since:%H:%M:%S}: {alarm['reason']}")
@@ -59,6 +63,15 @@ def services_table(said: dict[str, Any]) -> Table:
             for task in service["tasks"]
         ]
         table.add_row(service["name"], str(service["desired"]), str(service["running"]), "\n".join(shown))
+    return table
+
+
+def batch_table(said: dict[str, Any]) -> Table:
+    table = Table("Batch queue", "Priority", "Waiting", "vCPU", "Jobs", box=None, pad_edge=False)
+    for queue in said["batch"]:
+        jobs = [f"{job['name']} {job['id']} {job['environment']} {job['status']}" for job in queue["placed"]]
+        vcpus = f"{queue['vcpus']:g} of {queue['max_vcpus']:g}"
+        table.add_row(queue["name"], str(queue["priority"]), str(queue["waiting"]), vcpus, "\n".join(jobs))
     return table
 
 

@@ -15,6 +15,7 @@ from werkzeug import Request, Response
 from batchctl.letters import DeadLetters
 from components.problems import suggestion
 from sandbox.cloud import Cloud
+from sandbox.compute.batch.job import Job as BatchJob
 from sandbox.compute.services import Kept
 from sandbox.http_server import HttpServer
 from sandbox.program import ProgramError
@@ -49,6 +50,7 @@ class Control:
             "letters": self._letters,
             "run": self._run,
             "job": self._job,
+            "environment": lambda _: cloud.environment(),
         }
         self._server = HttpServer(self._answer)
         self._file.touch(mode=0o600)
@@ -70,14 +72,18 @@ class Control:
             return Response(str(error), 409)
 
     def _reclaim(self, wish: dict[str, Any]) -> list[str]:
-        """Interrupt Spot tasks, one of each service or one by its id, as AWS does; which they were."""
+        """Interrupt Spot tasks, one of each service or one by its id, or a Batch job, as AWS does; which they were."""
+        if wish.get("job"):
+            return self._fault_of_job(wish["job"], self._cloud.compute.batch.reclaim, spot=True)
         tasks = [kept for kept in self._tasks(wish) if kept.provider == SPOT]
         for kept in tasks:
             self._cloud.compute.fargate.reclaim(kept.task)
         return [kept.arn for kept in tasks]
 
     def _kill(self, wish: dict[str, Any]) -> list[str]:
-        """End tasks by SIGKILL, without a warning."""
+        """End tasks by SIGKILL, without a warning; which they were."""
+        if wish.get("job"):
+            return self._fault_of_job(wish["job"], self._cloud.compute.batch.lose, spot=False)
         tasks = self._tasks(wish)
         for kept in tasks:
             kept.task.kill()
@@ -99,6 +105,15 @@ class Control:
         if wish.get("command") == "reclaim":
             running = [[kept for kept in tasks if kept.provider == SPOT] for tasks in running]
         return [tasks[0] for tasks in running if tasks]
+
+    def _fault_of_job(self, job_id: str, fault: Callable[[BatchJob], None], *, spot: bool) -> list[str]:
+        """Of a running job, by its id or how that begins."""
+        running = self._cloud.compute.batch.running()
+        found = [job for job, environment in running if job.id.startswith(job_id) and (environment.spot or not spot)]
+        if not found:
+            raise Unknown(f"There is no Batch job {job_id} running{' on Spot' if spot else ''}.")
+        fault(found[0])
+        return [found[0].id]
 
     def _capacity(self, wish: dict[str, Any]) -> dict[str, bool]:
         self._cloud.compute.services.set_capacity(SPOT, bool(wish["spot"]))
@@ -192,6 +207,7 @@ def status(cloud: Cloud) -> dict[str, Any]:
             {"name": name, "waiting": waiting, "in_flight": in_flight, "dead": _dead(name, cloud, backlogs)}
             for name, (waiting, in_flight) in backlogs.items()
         ],
+        "batch": compute.batch.status(),
         "alarms": [
             {"name": alarm.name, "since": alarm.history[-1].at, "reason": alarm.history[-1].reason}
             for alarm in compute.alarms.in_alarm()

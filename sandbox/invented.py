@@ -14,6 +14,10 @@ PARTITION = "aws"
 # Type → the resource part of its ARN; {name} is the physical name.
 ARNS = {
     "aws:apigateway/apiKey:ApiKey": "apigateway:/apikeys/{name}",
+    "aws:batch/computeEnvironment:ComputeEnvironment": "batch:compute-environment/{name}",
+    "aws:batch/jobDefinition:JobDefinition": "batch:job-definition/{name}:1",
+    "aws:batch/jobQueue:JobQueue": "batch:job-queue/{name}",
+    "aws:batch/schedulingPolicy:SchedulingPolicy": "batch:scheduling-policy/{name}",
     "aws:cloudwatch/eventRule:EventRule": "events:rule/{name}",
     "aws:cloudwatch/logGroup:LogGroup": "logs:log-group:{name}",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "cloudwatch:alarm:{name}",
@@ -22,6 +26,7 @@ ARNS = {
     "aws:dynamodb/table:Table": "dynamodb:table/{name}",
     "aws:ecs/cluster:Cluster": "ecs:cluster/{name}",
     "aws:ecs/taskDefinition:TaskDefinition": "ecs:task-definition/{name}:1",
+    "aws:iam/instanceProfile:InstanceProfile": "iam:instance-profile/{name}",
     "aws:iam/role:Role": "iam:role/{name}",
     "aws:lambda/function:Function": "lambda:function:{name}",
     "aws:pipes/pipe:Pipe": "pipes:pipe/{name}",
@@ -69,6 +74,8 @@ class Invented:
             case "aws:ecs/service:Service":
                 cluster = inputs["cluster"].rsplit("/", 1)[-1]
                 return {"arn": f"arn:{PARTITION}:ecs:{self.region}:{ACCOUNT}:service/{cluster}/{physical}"}
+            case "aws:ec2/launchTemplate:LaunchTemplate":
+                return {"latestVersion": 1}
             case "aws:lambda/function:Function":
                 path = f"path/2015-03-31/functions/{self.arn(type_, physical)}/invocations"
                 return {"invokeArn": f"arn:{PARTITION}:apigateway:{self.region}:lambda:{path}"}
@@ -109,11 +116,12 @@ class Invented:
 
 
 def physical_name(type_: str, name: str, inputs: dict[str, Any]) -> str:
-    """The name that was asked for or, like the engine's, the logical name with seven characters behind it."""
+    """The name that was asked for or, like the engine's, its prefix or the logical name with seven more characters."""
     for key in ("name", "bucket", "family"):
         if inputs.get(key) and not type_.startswith(("aws:s3/bucketP", "aws:s3/bucketO", "aws:s3/bucketS")):
             return str(inputs[key])
-    return f"{name}-{hashlib.sha256(f'{type_}{name}'.encode()).hexdigest()[:7]}"
+    prefix = inputs.get("namePrefix") or f"{name}-"
+    return f"{prefix}{hashlib.sha256(f'{type_}{name}'.encode()).hexdigest()[:7]}"
 
 
 def _parameter(region: str, name: str) -> str:

@@ -53,9 +53,13 @@ def _say_how_to_use_it(deployment: Deployment, stack: str) -> None:
         for name in scheduled:
             console.print(f"  {command.format(f'run {name}')}", markup=False)
         console.print()
-    if workers := queue_workers(deployment.cloud):
-        for name in workers:
-            console.print(f"  {command.format(f'upload {name} <file>')}", markup=False)
+    batch = deployment.cloud.compute.batch.declared.queues
+    workers = queue_workers(deployment.cloud)
+    if batch:
+        console.print(f"  {command.format('job submit <worker> --input <JSON> --wait')}", markup=False)
+    for name in workers:
+        console.print(f"  {command.format(f'upload {name} <file>')}", markup=False)
+    if workers or batch:
         console.print(f"  {command.format('status')}\n", markup=False)
         console.print("For batchctl and AWS's own tools:\n", style="bold")
         for name, value in deployment.cloud.environment().items():

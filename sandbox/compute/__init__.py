@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sandbox.clock import Clock
 from sandbox.compute.alarms import Alarms
 from sandbox.compute.asynchronous import Asynchronous
+from sandbox.compute.batch import Batch
 from sandbox.compute.events import Events
 from sandbox.compute.fargate import Fargate
 from sandbox.compute.functions import Functions
@@ -32,6 +33,7 @@ class Compute:
         self.scheduler = Scheduler(cloud.region, self.clock, self.asynchronous)
         self.fargate = Fargate(cloud)
         self.services = Services(cloud, self.clock, self.fargate)
+        self.batch = Batch(cloud, self.fargate, self.events)
         self.queues = Queues(cloud, self.clock)
         self.metrics = Metrics(cloud, self.clock, self.functions, self.queues)
         self.scaling = Scaling(cloud, self.clock, self.metrics)
@@ -48,6 +50,7 @@ class Compute:
         """End everything, within seconds: functions go before what waits for their answers."""
         self.gateway.close()
         self.services.close()
+        self.batch.close()
         self.functions.close()
         self.clock.close()
         self.asynchronous.close()

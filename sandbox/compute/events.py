@@ -1,4 +1,4 @@
-"""EventBridge: S3's events to the rules that match them."""
+"""EventBridge: events of S3 and of Batch to the rules that match them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import itertools
 import json
 import logging
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,9 @@ from sandbox.invented import ACCOUNT
 if TYPE_CHECKING:
     from sandbox.cloud import Cloud
 
-SOURCE = "aws.s3"  # of all events that there are here
+S3, BATCH = "aws.s3", "aws.batch"
+# All that happens here: source → detail type.
+KINDS = {S3: "Object Created", BATCH: "Batch Job State Change"}
 REASONS = {
     "s3:ObjectCreated:Put": "PutObject",
     "s3:ObjectCreated:Post": "POST Object",
@@ -56,19 +59,20 @@ class Events:
         if not inputs.get("eventPattern") or inputs.get("eventBusName", "default") != "default":
             raise NotImplementedError(f"rule {name}: only patterns on the default event bus")
         enabled = inputs.get("state", "ENABLED") == "ENABLED"
-        sources = json.loads(inputs["eventPattern"]).get("source", [SOURCE])
-        possible = not all(isinstance(source, str) and source != SOURCE for source in sources)
-        self._rules[name] = Rule(EventPattern.load(inputs["eventPattern"]), enabled, possible)
+        pattern = EventPattern.load(inputs["eventPattern"])
+        possible = _is_possible(json.loads(inputs["eventPattern"]))
+        self._rules[name] = Rule(pattern, enabled, possible)
 
     def add_target(self, inputs: dict[str, Any]) -> None:
-        """Raises NotImplementedError for what is no function or would change the event, if there are such events."""
+        """Raises NotImplementedError for what is no function or queue or would change the event, if there are such
+        events."""
         rule = self._rules.get(inputs["rule"])
         if rule and not rule.possible:
             return
         changes = {"inputPath", "inputTransformer"} & {key for key, value in inputs.items() if value}
-        if ":lambda:" not in inputs["arn"] or changes:
+        if not any(service in inputs["arn"] for service in (":lambda:", ":sqs:")) or changes:
             raise NotImplementedError(
-                f"rule {inputs['rule']}: only functions, with the event as it is or a fixed input"
+                f"rule {inputs['rule']}: only functions and queues, with the event as it is or a fixed input"
             )
         self._rules[inputs["rule"]].targets.append(inputs)
 
@@ -79,7 +83,30 @@ class Events:
                 for target in rule.targets:
                     content = json.loads(target["input"]) if target.get("input") else event
                     undelivered = (target.get("deadLetterConfig") or {}).get("arn")
-                    self._asynchronous.invoke(target["arn"], content, undelivered)
+                    if ":sqs:" in target["arn"]:
+                        self._send_message(target, content)
+                    else:
+                        self._asynchronous.invoke(target["arn"], content, undelivered)
+
+    def job_state_changed(self, arn: str, detail: Callable[[], dict[str, Any]]) -> None:
+        """An event of Batch, if anybody may want it. detail: the job as DescribeJobs has it.
+
+        Source: AWS Batch user guide, job state change events.
+        """
+        if any(rule.enabled and rule.possible for rule in self._rules.values()):
+            try:
+                self.publish(self._event(BATCH, arn, detail()))
+            except Exception:  # a job goes on whatever becomes of its event
+                logger.exception("an event of job %s is lost", arn)
+
+    def _send_message(self, target: dict[str, Any], content: Any) -> None:
+        sqs = self._cloud.client("sqs")
+        group = (target.get("sqsTarget") or {}).get("messageGroupId")
+        sqs.send_message(
+            QueueUrl=sqs.get_queue_url(QueueName=target["arn"].rsplit(":", 1)[-1])["QueueUrl"],
+            MessageBody=json.dumps(content),
+            **({"MessageGroupId": group} if group else {}),
+        )
 
     def close(self) -> None:
         from moto.s3 import notifications
@@ -103,22 +130,36 @@ class Events:
         thing = {"key": key.name, "size": key.size, "etag": key.etag.replace('"', "")}
         if bucket.is_versioned:
             thing["version-id"] = key.version_id
+        detail = {
+            "version": "0",
+            "bucket": {"name": bucket.name},
+            "object": {**thing, "sequencer": f"{next(self._sequence):016X}"},
+            "request-id": uuid.uuid4().hex[:16].upper(),
+            "requester": ACCOUNT,
+            "source-ip-address": "127.0.0.1",
+            "reason": reason,
+        }
+        return self._event(S3, bucket.arn, detail)
+
+    def _event(self, source: str, resource: str, detail: dict[str, Any]) -> dict[str, Any]:
         return {
             "version": "0",
             "id": str(uuid.uuid4()),
-            "detail-type": "Object Created",
-            "source": SOURCE,
+            "detail-type": KINDS[source],
+            "source": source,
             "account": ACCOUNT,
             "time": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "region": self._cloud.region,
-            "resources": [bucket.arn],
-            "detail": {
-                "version": "0",
-                "bucket": {"name": bucket.name},
-                "object": {**thing, "sequencer": f"{next(self._sequence):016X}"},
-                "request-id": uuid.uuid4().hex[:16].upper(),
-                "requester": ACCOUNT,
-                "source-ip-address": "127.0.0.1",
-                "reason": reason,
-            },
+            "resources": [resource],
+            "detail": detail,
         }
+
+
+def _is_possible(pattern: dict[str, Any]) -> bool:
+    """Whether anything that happens here could match. What is no plain text in a pattern could match anything."""
+
+    def allows(field: str, value: str) -> bool:
+        wanted = pattern.get(field, [value])
+        return value in wanted or not all(isinstance(one, str) for one in wanted)
+
+    return any(allows("source", source) and allows("detail-type", kind) for source, kind in KINDS.items())

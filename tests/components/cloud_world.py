@@ -43,6 +43,15 @@ def _arns(found: Declared, resource: Any) -> Iterator[tuple[str, str]]:
                 yield resource.outputs["streamArn"], owner
             for index in inputs.get("globalSecondaryIndexes", []):
                 yield f"{arn}/index/{index['name']}", owner
+        case "aws:batch/computeEnvironment:ComputeEnvironment":
+            yield arn, owner
+            cluster = f"AWSBatch-{inputs['namePrefix']}0d5c1a52"  # AWS Batch makes one for each environment
+            yield f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{cluster}", "clusters of Batch"
+            yield f"arn:aws:ecs:{REGION}:{ACCOUNT}:container-instance/{cluster}/0123456789", "clusters of Batch"
+        case "aws:batch/jobDefinition:JobDefinition":
+            yield arn, owner
+            yield arn.rpartition(":")[0], owner
+            yield f"arn:aws:batch:{REGION}:{ACCOUNT}:job/0d5c1a52", "jobs of Batch"
         case "aws:ecs/cluster:Cluster":
             yield arn, owner
             yield f"{arn.replace(':cluster/', ':task/')}/0123456789abcdef", owner

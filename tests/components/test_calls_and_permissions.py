@@ -57,6 +57,10 @@ STEP = LOGS | ARTIFACTS
 DOCKER = {"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
 DOCKER |= {"ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"}
 COPY = {"ecs:TagResource"} | PASS  # RegisterTaskDefinition keeps the tags and hands the roles over
+# What the ECS agent of an instance calls in the cluster of a Batch environment.
+INSTANCE = {"ecs:DeregisterContainerInstance", "ecs:DiscoverPollEndpoint", "ecs:Poll", "ecs:RegisterContainerInstance"}
+INSTANCE |= {"ecs:StartTelemetrySession", "ecs:SubmitAttachmentStateChanges", "ecs:SubmitContainerStateChange"}
+INSTANCE |= {"ecs:SubmitTaskStateChange", "ecs:TagResource", "ecs:UpdateContainerInstancesState"}
 CODEPIPELINE = ARTIFACTS | {"s3:GetBucketVersioning", "s3:PutObject", "s3:PutObjectAcl"}
 CODEPIPELINE |= {"codebuild:BatchGetBuilds", "codebuild:StartBuild", "codeconnections:UseConnection"}
 
@@ -167,6 +171,7 @@ def needed(*files: Path) -> set[str]:
 # Role → the code that has it, and what AWS does with it besides.
 WORKLOADS: Mapping[str, tuple[list[Path], set[str]]] = {
     "api-function": (modules("functions/api"), LOGS),
+    "batch-instance": ([], INSTANCE),
     "build-arm64-project": (step("build", "docker"), STEP | DOCKER | {"s3:PutObject"}),
     "canary-project": (step("canary", "definitions"), STEP | COPY),
     "enqueuer-function": (modules("functions/enqueuer"), LOGS),
@@ -327,7 +332,7 @@ def read_by_runtime(mode: str) -> set[str]:
 
 
 BY_LAUNCHER, BY_AGENT = {"JOBS", "CAPACITY_PROVIDER"}, {"ECS_CONTAINER_METADATA_URI_V4", "ECS_AGENT_URI"}
-DEFAULTS = {"MODE", "ENGINE"}  # `api` and none
+DEFAULTS = {"BATCH", "MODE", "ENGINE"}  # no, `api` and none
 
 
 @pytest.mark.parametrize(("mode", "workers"), [("api", JOB_WORKERS), ("queue", QUEUE_WORKERS)])

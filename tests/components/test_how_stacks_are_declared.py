@@ -26,6 +26,13 @@ ROLE_COMPONENT = "serverless-batch:permissions:Role"
 # Component → what it declares itself; whatever else is in it is a component of its own.
 CHILDREN = {
     "alerts:Alerts": {"sns/topic:Topic", "sns/topicPolicy:TopicPolicy", "sns/topicSubscription:TopicSubscription"},
+    "batch_queues:BatchQueues": {
+        "batch/computeEnvironment:ComputeEnvironment",
+        "batch/jobQueue:JobQueue",
+        "batch/schedulingPolicy:SchedulingPolicy",
+        "ec2/launchTemplate:LaunchTemplate",
+        "iam/instanceProfile:InstanceProfile",
+    },
     "build_project:BuildProject": {
         "cloudwatch/logGroup:LogGroup",
         "cloudwatch/metricAlarm:MetricAlarm",
@@ -204,8 +211,14 @@ def test_each_workload_has_a_role_of_its_own(stack, name: str) -> None:
     schedules = {schedule.inputs["target"]["roleArn"] for schedule in found.all("aws:scheduler/schedule:Schedule")}
     steps = {project.inputs["serviceRole"] for project in found.all("aws:codebuild/project:Project")}
     pipeline = {pipeline.inputs["roleArn"] for pipeline in found.all("aws:codepipeline/pipeline:Pipeline")}
-    users = [tasks, functions, pipes, gateway, schedules, steps, pipeline]
-    counts = [2 * len(WORKERS), len(FUNCTIONS[name]), 1, 1, 3, len(STEPS[name]), 1]
+    instances = {
+        role.outputs["arn"]
+        for profile in found.all("aws:iam/instanceProfile:InstanceProfile")
+        for role in found.all("aws:iam/role:Role")
+        if role.inputs.get("name") == profile.inputs["role"]
+    }
+    users = [tasks, functions, pipes, gateway, schedules, steps, pipeline, instances]
+    counts = [2 * len(WORKERS), len(FUNCTIONS[name]), 1, 1, 3, len(STEPS[name]), 1, 1]
     assert [len(roles) for roles in users] == counts
     assert set.union(*users) == {role.outputs["arn"] for role in found.all("aws:iam/role:Role")}
     assert sum(map(len, users)) == len(set.union(*users))

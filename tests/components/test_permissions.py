@@ -18,6 +18,7 @@ BUCKET = "arn:aws:s3:::b"
 DEFINITION = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition"
 REPOSITORY = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/r"
 PARAMETER = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/p/images/w"
+JOBS = f"arn:aws:batch:{REGION}:{ACCOUNT}:job"
 CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/c"
 ON_CLUSTER = {"ArnEquals": {"ecs:cluster": CLUSTER}}
 PROFILE = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:inference-profile/eu.amazon.nova-lite-v1:0"
@@ -146,6 +147,44 @@ GRANTS: dict[str, tuple[Callable[[], list[Statement]], list[dict[str, Any]]]] = 
                 "ecs:TagResource",
                 *(f"{DEFINITION}/{family}:*" for family in ("f1", "f2")),
                 Condition={"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}},
+            ),
+        ],
+    ),
+    "submit jobs": (
+        lambda: permissions.submit_jobs(SITE, ["d"], ["q"]),
+        [
+            granted(
+                "batch:SubmitJob", f"{JOBS}-definition/d", f"{JOBS}-definition/d:*", f"{JOBS}-queue/q", f"{JOBS}/*"
+            ),
+            granted("batch:TagResource", f"{JOBS}/*"),
+        ],
+    ),
+    "see jobs": (
+        permissions.see_jobs,
+        [granted(["batch:DescribeJobQueues", "batch:DescribeJobs", "batch:ListJobs"], "*")],
+    ),
+    "join clusters": (
+        lambda: permissions.join_clusters(SITE, "p-s-"),
+        [
+            granted("ecs:DiscoverPollEndpoint", "*"),
+            granted(
+                [
+                    "ecs:DeregisterContainerInstance",
+                    "ecs:RegisterContainerInstance",
+                    "ecs:SubmitAttachmentStateChanges",
+                    "ecs:SubmitContainerStateChange",
+                    "ecs:SubmitTaskStateChange",
+                ],
+                f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/AWSBatch-p-s-*",
+            ),
+            granted(
+                ["ecs:Poll", "ecs:StartTelemetrySession", "ecs:UpdateContainerInstancesState"],
+                f"arn:aws:ecs:{REGION}:{ACCOUNT}:container-instance/AWSBatch-p-s-*/*",
+            ),
+            granted(
+                "ecs:TagResource",
+                f"arn:aws:ecs:{REGION}:{ACCOUNT}:container-instance/AWSBatch-p-s-*/*",
+                Condition={"StringEquals": {"ecs:CreateAction": "RegisterContainerInstance"}},
             ),
         ],
     ),

@@ -41,6 +41,7 @@ FOREIGN = (
     f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/serverless-batch-dev-tasks-2/serverless-batch-dev-image-processor",
     f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/serverless-batch-dev-content-analyzer-2:1",
     f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/serverless-batch-dev-tasks-2/0123",
+    f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/AWSBatch-somebody-else-0123",
     f"arn:aws:iam::{ACCOUNT}:role/Administrator",
     f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/serverless-batch-dev-content-analyzer-2:log-stream:s",
     f"arn:aws:s3:::payroll-{ACCOUNT}/salaries.csv",
@@ -116,6 +117,8 @@ def test_a_star_stands_only_where_the_action_knows_no_resource(found: Declared) 
         assert resources == ["*"]
         if actions == ["ecs:DescribeTaskDefinition"]:
             assert role in ("canary-project", "release-project")
+        elif actions == ["ecs:DiscoverPollEndpoint"]:
+            assert role == "batch-instance"
         else:
             assert actions == ["ecr:GetAuthorizationToken"]
             assert role.endswith("-execution") or role == "build-arm64-project"
@@ -144,6 +147,9 @@ def test_tasks_are_started_stopped_and_described_on_the_stacks_cluster_only(foun
     conditions = {s.actions[0]: s.condition for s in statements(found) if s.actions[0].startswith("ecs:")}
     scaling = conditions.pop("ecs:DescribeServices")
     assert scaling == {}  # the ARN of a service names its cluster
+    on_instances = {s.actions[0] for s in statements(found) if s.role == "batch-instance"}
+    for action in on_instances - {"ecs:TagResource"}:
+        conditions.pop(action)  # in clusters that AWS Batch makes
     for defining in ("ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition", "ecs:TagResource"):
         conditions.pop(defining)  # belongs to no cluster
     assert conditions.keys() == {"ecs:RunTask", "ecs:StopTask", "ecs:DescribeTasks", "ecs:UpdateTaskProtection"}
@@ -252,6 +258,8 @@ def test_every_trust_is_for_the_service_that_uses_the_role(found: Declared) -> N
         users[pipe.inputs["roleArn"]] = "pipes"
     for schedule in found.all("aws:scheduler/schedule:Schedule"):
         users[schedule.inputs["target"]["roleArn"]] = "scheduler"
+    for profile in found.all("aws:iam/instanceProfile:InstanceProfile"):
+        users[f"arn:aws:iam::{ACCOUNT}:role/{profile.inputs['role']}"] = "ec2"
     for definition in found.all("aws:ecs/taskDefinition:TaskDefinition"):
         users |= dict.fromkeys((definition.inputs["taskRoleArn"], definition.inputs["executionRoleArn"]), "ecs-tasks")
     users |= {project.inputs["serviceRole"]: "codebuild" for project in found.all("aws:codebuild/project:Project")}
@@ -261,7 +269,7 @@ def test_every_trust_is_for_the_service_that_uses_the_role(found: Declared) -> N
         [trust] = json.loads(role.inputs["assumeRolePolicy"])["Statement"]
         service = users.pop(role.outputs["arn"])
         assert trust["Principal"] == {"Service": f"{service}.amazonaws.com"}
-        # Lambda and API Gateway are not known to give a source account when they assume a role.
+        # Lambda, API Gateway and EC2 are not known to give a source account when they assume a role.
         account = trust.get("Condition", {}).get("StringEquals", {}).get("aws:SourceAccount")
-        assert account == (None if service in ("lambda", "apigateway") else ACCOUNT)
+        assert account == (None if service in ("lambda", "apigateway", "ec2") else ACCOUNT)
     assert users == {}

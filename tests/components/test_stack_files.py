@@ -67,10 +67,11 @@ def test_the_networks_of_the_stacks_do_not_overlap(stack) -> None:
     assert not any(one.overlaps(other) for one, other in itertools.combinations(networks, 2))
 
 
-def test_without_a_way_out_tasks_reach_the_model_through_an_endpoint(stack) -> None:
+def test_without_a_way_out_tasks_reach_the_model_and_instances_their_cluster_through_endpoints(stack) -> None:
     specs = stack("staging").inputs(VPC)["vpcEndpointSpecs"]
     services = [spec["serviceName"].rpartition(f"{REGION}.")[2] for spec in specs]
-    assert services == ["s3", "dynamodb", "ecr.api", "ecr.dkr", "logs", "sqs", "bedrock-runtime"]
+    usual, agent = ["s3", "dynamodb", "ecr.api", "ecr.dkr", "logs", "sqs"], ["ecs", "ecs-agent", "ecs-telemetry"]
+    assert services == [*usual, "bedrock-runtime", *agent]
     assert stack("prod").inputs(VPC)["vpcEndpointSpecs"] == []
 
 
@@ -226,3 +227,18 @@ def test_callers_get_the_address_and_the_key(stack, name: str) -> None:
     found = stack(name)
     assert found.run.exports["apiUrl"] == found.one("aws:apigateway/stage:Stage").outputs["invokeUrl"]
     assert found.run.exports["apiKey"] == found.one("aws:apigateway/apiKey:ApiKey").outputs["value"]
+
+
+@pytest.mark.parametrize(("name", "shared", "large"), [("dev", 64, 64), ("staging", 64, 64), ("prod", 256, 512)])
+def test_each_stack_has_queues_for_urgent_usual_and_large_jobs(stack, name: str, shared: int, large: int) -> None:
+    found = stack(name)
+    queues = {queue.name: queue.inputs for queue in found.all("aws:batch/jobQueue:JobQueue")}
+    assert queues.keys() == {"urgent", "standard", "large"}
+    assert queues["urgent"]["priority"] > queues["standard"]["priority"]
+    assert queues["urgent"]["computeEnvironmentOrders"] == queues["standard"]["computeEnvironmentOrders"]
+    limits = {e.name: e.inputs["computeResources"]["maxVcpus"] for e in found.all("aws:batch/computeEnvironment:*")}
+    assert limits == {"fargate-spot": shared, "fargate-on-demand": shared, "large-ec2-spot": large}
+    weights = found.inputs("aws:batch/schedulingPolicy:SchedulingPolicy", "standard")["fairSharePolicy"]
+    assert {s["shareIdentifier"]: s["weightFactor"] for s in weights["shareDistributions"]} == {
+        "reports": 1, "tenant*": 2,
+    }  # fmt: skip

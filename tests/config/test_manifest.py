@@ -73,8 +73,8 @@ input: {type: object}
         ("description", "descripton", "1: descripton: is not a known key; nearest: 'description'"),
         ("Alternative text for an image.", "''", "1: description: must not be empty, not ''"),
         ("Alternative text for an image.", "5", "1: description: must be text, not 5; write it in quotes"),
-        ("trigger: api", "trigger: batch", "2: trigger: 'batch' is not a trigger; allowed: api, queue, schedule"),
-        ("trigger: api", "trigger: {apii: {}}", "2: trigger: 'apii' is not a trigger; nearest: 'api' (api, queue, schedule)"),
+        ("trigger: api", "trigger: stream", "2: trigger: 'stream' is not a trigger; allowed: api, queue, schedule, b"),
+        ("trigger: api", "trigger: {apii: {}}", "2: trigger: 'apii' is not a trigger; nearest: 'api' (api, queue, sch"),
         ("trigger: api", "trigger: {}", "2: trigger: must name exactly one trigger; allowed: api"),
         ("trigger: api", "trigger: {api: {concurency: 3}}", "2: trigger.api.concurency: is not a known key; nearest"),
         ("trigger: api", "trigger: {api: {concurrency: 501}}", "2: trigger.api.concurrency: must be at most 500, not"),
@@ -138,7 +138,7 @@ def test_a_mistake_is_told_with_its_line_and_what_would_be_right(read, replaced:
 
 def test_everything_wrong_in_a_manifest_is_told_at_once(read) -> None:
     _, problems = read(
-        "descripton: x\ntrigger: batch\nresources: {vcpu: 3, memory: 1, timeout: 5 m}\n"
+        "descripton: x\ntrigger: stream\nresources: {vcpu: 3, memory: 1, timeout: 5 m}\n"
         "grants: [{reed: uploads}, {read: nowhere}]\nenvironment: {JOBS: x}\ninput: {type: string}\n"
     )
     places = {problem.split(": ")[0] + ": " + problem.split(": ")[1] for problem in problems}

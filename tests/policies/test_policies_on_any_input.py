@@ -24,6 +24,8 @@ KEYS = st.sampled_from([
     "targetParameters", "ecsTaskParameters", "spotShares", "redrivePolicy", "deadLetterTargetArn", "maxReceiveCount",
     "redriveAllowPolicy", "redrivePermission", "sourceQueueArns", "queueUrl", "name", "fifoQueue", "deadLetterConfig",
     "onFailure", "destinationConfig", "retentionInDays", "logGroupClass", "deploymentController", "type",
+    "computeEnvironmentOrders", "computeEnvironment", "order", "computeResources", "minVcpus", "environments",
+    "containerProperties", "ecsProperties", "taskProperties", "containers", "logConfiguration", "logDriver", "options",
 ])  # fmt: skip
 WORDS = st.sampled_from(
     ["Allow", "Deny", "*", "sqs:*", "sqs:SendMessage", "iam:PassRole", "FARGATE_SPOT", "FARGATE", "EXTERNAL", "x",

@@ -13,8 +13,8 @@ import yaml
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 PARTS = (
-    "__main__.py", "Pulumi.yaml", "batchctl", "components", "functions", "jobs", "pipeline", "policies", "sandbox",
-    "scaling", "schedules",
+    "__main__.py", "Pulumi.yaml", "batchctl", "batchjobs", "components", "functions", "jobs", "pipeline", "policies",
+    "sandbox", "scaling", "schedules",
     "workers/__init__.py", "workers/runtime", "workers/engines", "workers/Dockerfile", "workers/requirements.txt",
 )  # fmt: skip
 TEXTS = ("do", "text", "key", "pipe", "journal")

@@ -23,8 +23,8 @@ REPOSITORY = Path(__file__).parents[2]
 STACK = "test"
 NAME = f"serverless-batch-{STACK}"
 PARTS = (
-    "__main__.py", "Pulumi.yaml", "batchctl", "components", "functions", "jobs", "pipeline", "policies", "sandbox",
-    "scaling", "schedules",
+    "__main__.py", "Pulumi.yaml", "batchctl", "batchjobs", "components", "functions", "jobs", "pipeline", "policies",
+    "sandbox", "scaling", "schedules",
     "workers/__init__.py", "workers/runtime", "workers/engines", "workers/Dockerfile", "workers/requirements.txt",
 )  # fmt: skip
 # What is uploaded says what to do with it.

@@ -171,7 +171,7 @@ def test_what_does_nothing_here_is_refused_when_declared(small: Small) -> None:
     for type_, inputs in (
         ("aws:scheduler/schedule:Schedule", {"scheduleExpression": "cron(0 1 * * ? *)", "target": {"arn": "x"}}),
         ("aws:cloudwatch/eventRule:EventRule", {"scheduleExpression": "rate(1 minute)"}),
-        ("aws:cloudwatch/eventTarget:EventTarget", {"rule": "r", "arn": "arn:aws:sqs:x:y:z"}),
+        ("aws:cloudwatch/eventTarget:EventTarget", {"rule": "r", "arn": "arn:aws:sns:x:y:z"}),
         ("aws:s3/bucketNotification:BucketNotification", {"bucket": "b", "queues": [{}]}),
     ):
         with pytest.raises(NotImplementedError):

@@ -35,7 +35,7 @@ def main() -> int:
 
 
 def _mode(events: Events, log: Logger) -> Callable[[], int]:
-    """What this task has to do: work off a queue, or run one job of the API. `SettingsError`"""
+    """What this task has to do: work off a queue, or run one job, of Batch or of the API. `SettingsError`"""
     from workers.runtime import settings
 
     mode = settings.mode(os.environ)
@@ -45,6 +45,12 @@ def _mode(events: Events, log: Logger) -> Callable[[], int]:
         from workers.runtime import queue_service
 
         return lambda: queue_service.run(common, queue, log, events)
+    if mode == "batch":
+        common, batch = settings.load_batch(os.environ)
+        _name_region(common.region)
+        from workers.runtime import batch_job
+
+        return lambda: batch_job.run(common, batch, log, events)
     common, api = settings.load_api(os.environ)
     _name_region(common.region)
     from workers.runtime import api_job

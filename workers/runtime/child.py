@@ -119,7 +119,7 @@ def _import(settings: Settings) -> tuple[Handle, Any]:
     """The worker's function and the engine it may ask."""
     module = importlib.import_module(f"workers.{settings.worker}.handler")
     handle = module.handle
-    if mode(os.environ) == "queue":
+    if mode(os.environ) != "api":  # the API has checked it
         handle = checked(handle, Path(str(module.__file__)).with_name("worker.yaml"))
     if settings.engine is None:
         return handle, None
@@ -176,6 +176,8 @@ class Lane:
             uploads=settings.uploads_bucket,
             engine=self._engine,
             deadline=call["deadline"],
+            index=call["index"],
+            size=call["size"],
         )
 
     def _run(self, input: dict[str, Any], context: Context) -> dict[str, Any]:

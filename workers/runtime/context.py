@@ -38,6 +38,7 @@ class Context:
     uploads: name of the bucket that an input without `bucket` means.
     engine: the model to ask; None where none is deployed, and then the worker answers by its own means.
     deadline: when it is stopped for taking too long, on the clock of time.monotonic().
+    index, size: of an array job, which part this is, from 0, and of how many; 0 of 1 otherwise.
     """
 
     job_id: str
@@ -50,6 +51,8 @@ class Context:
     uploads: str
     engine: Engine | None
     deadline: float
+    index: int = 0
+    size: int = 1
 
     def remaining_seconds(self) -> float:
         """Seconds until the timeout; 0 once it is over."""

@@ -31,6 +31,7 @@ class Call:
     """What handle() is to be called with.
 
     prefix: of the keys that it writes in the results bucket. seconds: time it has.
+    index, size: which part of an array job it is, of how many.
     """
 
     job_id: str
@@ -38,6 +39,8 @@ class Call:
     input: dict[str, Any]
     prefix: str
     seconds: float
+    index: int = 0
+    size: int = 1
 
     def line(self, number: int) -> Line:
         """The call as the worker's process is told it; its outcome will carry the number."""
@@ -47,6 +50,8 @@ class Call:
             "attempt": self.attempt,
             "input": self.input,
             "prefix": self.prefix,
+            "index": self.index,
+            "size": self.size,
             "deadline": time.monotonic() + self.seconds,  # of a clock that all processes of a machine share
         }
 
@@ -92,9 +97,13 @@ class DownstreamFailed(CallFailed):
 
 @dataclass(frozen=True)
 class Crashed:
-    """The worker's process ended without a word; another attempt may go better."""
+    """The worker's process ended without a word; another attempt may go better.
+
+    killed: by SIGKILL, which is how the kernel takes memory back.
+    """
 
     reason: str
+    killed: bool = False
 
 
 @dataclass(frozen=True)
@@ -163,7 +172,8 @@ def timed_out(seconds: float) -> TimedOut:
 
 
 def crashed(returncode: int | None) -> Crashed:
-    return Crashed(f"the worker's process ended without a result: {_ending(returncode or 0)}")
+    reason = f"the worker's process ended without a result: {_ending(returncode or 0)}"
+    return Crashed(reason, killed=returncode == -signal.SIGKILL)
 
 
 def readable(reason: str) -> str:

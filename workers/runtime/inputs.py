@@ -1,4 +1,5 @@
-"""A message's input must be what the worker's manifest describes. Of a job, the API has checked that."""
+"""The input of a message or a Batch job must be what the worker's manifest describes. Of other jobs, the API has
+checked that."""
 
 from __future__ import annotations
 

@@ -84,9 +84,29 @@ class QueueSettings:
     agent_uri: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class BatchSettings:
+    """What a container needs besides to run one job of AWS Batch, or one part of an array job.
+
+    key: of the submission; results go below it. input: as JSON; None if it is the object input_key of the uploads.
+    index: of the part, None for a job that is no array. size: of the array, 1 otherwise. memory_gb: of the job.
+    """
+
+    job_id: str
+    attempt: int
+    key: str
+    input: str | None
+    input_key: str | None
+    index: int | None
+    size: int
+    memory_gb: float
+
+
 def mode(environment: Mapping[str, str]) -> str:
-    """`api` (a task for one job) or `queue` (a task of a service). `SettingsError`"""
+    """`api` (a task for one job), `queue` (a task of a service) or `batch` (a job of AWS Batch). `SettingsError`"""
     reader = _Reader(environment)
+    if reader("BATCH", _one_of("0", "1"), default="0") == "1":
+        return "batch"
     found = reader("MODE", _one_of("api", "queue"), default="api")
     reader.check()
     return found
@@ -112,6 +132,14 @@ def load_queue(environment: Mapping[str, str]) -> tuple[Settings, QueueSettings]
     """`SettingsError` if anything is missing or wrong."""
     reader = _Reader(environment)
     settings = _settings(reader), _queue_settings(reader)
+    reader.check()
+    return settings
+
+
+def load_batch(environment: Mapping[str, str]) -> tuple[Settings, BatchSettings]:
+    """`SettingsError` if anything is missing or wrong."""
+    reader = _Reader(environment)
+    settings = _settings(reader), _batch_settings(reader)
     reader.check()
     return settings
 
@@ -187,6 +215,30 @@ def _queue_settings(read: _Reader) -> QueueSettings:
     )
 
 
+def _batch_settings(read: _Reader) -> BatchSettings:
+    job_id = read("AWS_BATCH_JOB_ID")
+    index, size = _part(read)
+    return BatchSettings(
+        job_id=job_id,
+        attempt=read("AWS_BATCH_JOB_ATTEMPT", _whole, default="1"),
+        key=read("JOB_KEY", default=(job_id or "").partition(":")[0]),
+        input=read.optional("INPUT"),
+        input_key=read.optional("INPUT_KEY"),
+        index=index,
+        size=size,
+        memory_gb=read("MEMORY_GB", _positive),
+    )
+
+
+def _part(read: _Reader) -> tuple[int | None, int]:
+    """Which part of an array this is, and of how many. Of parts that are run again by themselves there is a list."""
+    known = read.optional("AWS_BATCH_JOB_ARRAY_INDEX") is not None
+    position = read("AWS_BATCH_JOB_ARRAY_INDEX", _from_0) if known else None
+    if read.optional("ARRAY_INDEXES") is not None:
+        return read("ARRAY_INDEXES", lambda text: _pick(text, position or 0)), read("ARRAY_SIZE", _whole)
+    return position, read("AWS_BATCH_JOB_ARRAY_SIZE", _whole) if known else 1
+
+
 def _module_name(text: str) -> str:
     if not text.isidentifier():
         raise ValueError(f"is {text!r}, not the name of a Python module")
@@ -230,6 +282,25 @@ def _whole(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"is {text!r}, not a whole number from 1 up")
     return int(text)
+
+
+def _from_0(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(f"is {text!r}, not a whole number")
+    return int(text)
+
+
+def _pick(text: str, position: int) -> int:
+    """The number at a position of a list like `0-4,7`."""
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if not first.isdecimal() or (last and not last.isdecimal()):
+            raise ValueError(f"is {text!r}, not a list like 0-4,7")
+        numbers = range(int(first), int(last or first) + 1)
+        if position < len(numbers):
+            return numbers[position]
+        position -= len(numbers)
+    raise ValueError(f"is {text!r}, which is too short a list")
 
 
 def _jobs(text: str) -> tuple[tuple[str, int], ...]:

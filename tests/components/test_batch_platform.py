@@ -1,0 +1,79 @@
+"""A Batch worker's folder and one line in the stack: what the platform makes of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from component_support import Declared, platform, variables
+
+DEFINITION = "aws:batch/jobDefinition:JobDefinition"
+MANIFEST = """\
+description: Lines.
+trigger:
+  batch:
+    array: 4
+    share: reports
+    tiers:
+      - {up_to: 100 MB, vcpu: 0.5, memory: 1 GB}
+      - {vcpu: 6, memory: 40 GB, queue: large}
+resources: {vcpu: 0.25, memory: 512 MB, timeout: 10 min, scratch: 50 GB, architecture: arm64}
+retry: {attempts: 4}
+grants: [{read: uploads/lines}]
+environment: {LEVEL: "3"}
+input: {type: object}
+"""
+
+
+@pytest.fixture
+def found(project: Path) -> Declared:
+    folder = project / "workers/line_counter"
+    folder.mkdir()
+    (folder / "handler.py").write_text("def handle(input, context):\n    return {}\n")
+    (folder / "worker.yaml").write_text(MANIFEST)
+    with (project / "Pulumi.dev.yaml").open("a") as file:
+        file.write("    line_counter: {}\n")
+    return platform(project=project)
+
+
+def test_the_manifest_becomes_job_definitions(found: Declared) -> None:
+    assert found.names(DEFINITION) == ["line_counter", "line_counter-ec2"]
+    definition = found.inputs(DEFINITION, "line_counter")
+    container = json.loads(definition["containerProperties"])
+    assert container["resourceRequirements"] == [{"type": "MEMORY", "value": "512"}, {"type": "VCPU", "value": "0.25"}]
+    assert container["ephemeralStorage"] == {"sizeInGiB": 50}
+    assert (definition["retryStrategy"]["attempts"], definition["timeout"]["attemptDurationSeconds"]) == (4, 660)
+    given = variables(container)
+    assert (given["ARRAY"], given["SHARE"], given["LEVEL"], given["ARCHITECTURE"]) == ("4", "reports", "3", "arm64")
+    assert json.loads(given["TIERS"]) == [
+        {"up_to": 100 * 1024**2, "vcpu": 0.5, "memory": 1024, "queue": "standard"},
+        {"up_to": None, "vcpu": 6, "memory": 40_960, "queue": "large"},
+    ]
+
+
+def test_the_manifests_grants_are_the_jobs(found: Declared) -> None:
+    uploads = found.one("aws:s3/bucket:Bucket", "uploads").outputs["arn"]
+    read = [s["Resource"] for s in found.statements("line_counter-job") if s["Action"] == ["s3:GetObject"]]
+    assert [f"{uploads}/lines/*"] in read
+
+
+def test_instances_have_room_for_the_scratch_of_the_worker(found: Declared) -> None:
+    [volume] = found.inputs("aws:ec2/launchTemplate:LaunchTemplate")["blockDeviceMappings"]
+    assert volume["ebs"]["volumeSize"] == 80
+
+
+def test_pulumi_builds_the_image_also_where_there_is_a_pipeline(found: Declared) -> None:
+    """A release makes revisions of task definitions, and would find none."""
+    image = json.loads(found.inputs(DEFINITION, "line_counter")["containerProperties"])["image"]
+    assert image == found.one("awsx:ecr:Image", "line_counter").outputs["imageUri"]
+    assert ("awsx:ecr:Image", "line_counter") in found.depends_on(found.one(DEFINITION, "line_counter"))
+    assert "line_counter-arm64" not in found.names("aws:ssm/parameter:Parameter")
+    shipped = found.inputs("serverless-batch:image_pipeline:ImagePipeline")["shipped"]
+    assert shipped
+    assert "line_counter" not in shipped
+
+
+def test_the_topic_lets_the_rule_of_blocked_queues_speak(found: Declared) -> None:
+    rule = found.one("aws:cloudwatch/eventRule:EventRule", "batch-blocked").outputs["arn"]
+    assert rule in found.inputs("aws:sns/topicPolicy:TopicPolicy", "alerts")["policy"]
