@@ -19,7 +19,16 @@ def s3_client() -> Any:
 
 def result_link(s3: Any, job: Job) -> str | None:
     """A link to the job's result, good for an hour; None if it has no result."""
-    if not (job.result_bucket and job.result_key):
+    return _link(s3, job, job.result_key)
+
+
+def document_link(s3: Any, job: Job) -> str | None:
+    """The same to what people are to open: the job's document, or its result if it has none."""
+    return _link(s3, job, job.document_key or job.result_key)
+
+
+def _link(s3: Any, job: Job, key: str | None) -> str | None:
+    if not (job.result_bucket and key):
         return None
-    where = {"Bucket": job.result_bucket, "Key": job.result_key}
+    where = {"Bucket": job.result_bucket, "Key": key}
     return s3.generate_presigned_url("get_object", Params=where, ExpiresIn=RESULT_SECONDS)

@@ -119,6 +119,8 @@ def _facts(job: Job) -> dict[str, str]:
     facts = {"Worker": job.worker, "Status": str(job.status)}
     if job.duration_seconds is not None:
         facts["Duration"] = f"{job.duration_seconds:.1f} s"
+    if job.summary:
+        facts["Summary"] = job.summary
     if job.reason:
         facts["Reason"] = job.reason[:MAX_SLACK_REASON]
     return facts

@@ -45,4 +45,4 @@ def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
         "pdf": context.objects.write(f"{folder}/report.pdf", render(report), "application/pdf"),
         "json": context.objects.write(f"{folder}/report.json", data, "application/json"),
     }
-    return {**document, "files": files}
+    return {**document, "files": files, "notice": {"text": document["headline"], "file": files["pdf"]}}
