@@ -124,8 +124,8 @@ def read_workers(
             continue
         problems += _size_problems(manifest, override, here) + _trigger_problems(manifest, override, here)
         problems += [
-            here.problem("is no secret that worker.yaml lists", ("secrets", variable), right=_listed(manifest, variable))
-            for variable in sorted(override.secrets.keys() - set(manifest.secrets))
+            here.problem("is no secret that worker.yaml lists", ("secrets", name), right=_listed(manifest, name))
+            for name in sorted(override.secrets.keys() - set(manifest.secrets))
         ]
         workers.append(
             Worker(

@@ -36,7 +36,9 @@ def jobs(scene: Scene) -> Outcome | None:
         _show(client, ended[job_id], file)
     console.rule("Notifications")
     _show_notices(scene.receivers, ended)
-    problems += [f"{submitted[id_].name}: {job.get('reason', job['status'])}" for id_, job in ended.items() if _bad(job)]
+    problems += [
+        f"{submitted[key].name}: {job.get('reason', job['status'])}" for key, job in ended.items() if _bad(job)
+    ]
     if not ended:
         problems.append("no sample was for a worker of this stack")
     good = sum(not _bad(job) for job in ended.values())

@@ -74,7 +74,7 @@ input: {type: object}
         ("Alternative text for an image.", "''", "1: description: must not be empty, not ''"),
         ("Alternative text for an image.", "5", "1: description: must be text, not 5; write it in quotes"),
         ("trigger: api", "trigger: batch", "2: trigger: 'batch' is not a trigger; allowed: api, queue, schedule"),
-        ("trigger: api", "trigger: {apii: {}}", "2: trigger: 'apii' is not a trigger; nearest: 'api' (api, queue, schedule)"),
+        ("trigger: api", "trigger: {apii: {}}", "2: trigger: 'apii' is not a trigger; nearest: 'api' (api, queue"),
         ("trigger: api", "trigger: {}", "2: trigger: must name exactly one trigger; allowed: api"),
         ("trigger: api", "trigger: {api: {concurency: 3}}", "2: trigger.api.concurency: is not a known key; nearest"),
         ("trigger: api", "trigger: {api: {concurrency: 501}}", "2: trigger.api.concurrency: must be at most 500, not"),
