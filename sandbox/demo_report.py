@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from jobs import TERMINAL, Status
-from jobs.cost import fargate_usd
+from jobs.cost import ON_DEMAND, fargate_usd
 from sandbox.check import console
 from sandbox.control import SPOT
 from sandbox.demo_scene import Outcome, Scene
@@ -134,12 +134,16 @@ def _notice(receivers: Receivers, job_id: str) -> str | None:
 def _cost(scene: Scene, job: Mapping[str, Any]) -> list[str]:
     [size] = [worker.manifest.resources for worker in scene.settings.workers if worker.name == WORKER]
     memory = size.memory_mib / 1024
-    on_demand, on_spot = (
-        fargate_usd(vcpu=size.vcpu, memory_gb=memory, seconds=MINUTES * 60, architecture=size.architecture, spot=spot)
-        for spot in (False, True)
-    )
+
+    def usd(architecture: str) -> str:
+        on_demand, on_spot = (
+            fargate_usd(vcpu=size.vcpu, memory_gb=memory, seconds=MINUTES * 60, architecture=architecture, spot=spot)
+            for spot in (False, True)
+        )
+        return f"{architecture} ${on_demand:.6f} on demand, ${on_spot:.6f} on Spot"
+
     return [
         cost_text(job["cost_usd"], job["capacity"] == SPOT, job["seconds"]),
-        f"A report of {MINUTES} min with {size.vcpu:g} vCPU and {memory:g} GB ({size.architecture}): "
-        f"${on_demand:.6f} on demand, ${on_spot:.6f} on Spot.",
+        f"A report of {MINUTES} min with {size.vcpu:g} vCPU and {memory:g} GB: {'; '.join(map(usd, ON_DEMAND))}. "
+        f"This stack has {size.architecture}.",
     ]

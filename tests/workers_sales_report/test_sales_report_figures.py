@@ -86,7 +86,9 @@ def test_the_pdf_says_the_same_numbers_as_the_json_and_the_result(shop: Shop):
         row("1", price="1234.50"), row("2", quantity=3, price="0.35", region="South", product="Milk"),
         row("3", at="2025-11-01T10:00:00Z", price="1000"),
     )  # fmt: skip
-    assert {**made.json, "files": made.result["files"]} == json.loads(json.dumps(made.result))
+    told = {name: made.result[name] for name in ("files", "notice")}
+    assert made.json | told == json.loads(json.dumps(made.result))
+    assert told["notice"] == {"text": made.json["headline"], "file": told["files"]["pdf"]}
     assert (made.euro(), made.euro("units"), made.euro("products")[1]["units"]) == ("1235.55", "4", "3")
     assert made.euro("growth") == {"net": "23.6", "orders": "100.0", "average": "-38.2"}
     for shown in (
