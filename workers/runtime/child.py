@@ -175,6 +175,7 @@ class Lane:
             workdir=self._workdir,
             objects=Objects(uploads=settings.uploads_bucket, results=settings.results_bucket, prefix=call["prefix"]),
             uploads=settings.uploads_bucket,
+            results=settings.results_bucket,
             engine=self._engine,
             deadline=call["deadline"],
         )
