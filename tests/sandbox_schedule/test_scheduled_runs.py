@@ -49,7 +49,7 @@ def test_a_run_finds_the_files_of_a_folder_and_its_own_are_copied_to_another(sta
 
 
 def test_a_folder_that_is_not_there_is_told_before_anything_runs(stack: Stack, tmp_path: Path) -> None:
-    with pytest.raises(ProgramError, match="There is no folder .*/shop"):
+    with pytest.raises(ProgramError, match=r"There is no folder .*/shop"):
         run(stack.project, STACK, "nightly", "2026-07-05T06:00", PATIENCE, uploads=tmp_path / "shop")
 
 
