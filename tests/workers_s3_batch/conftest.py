@@ -13,7 +13,7 @@ from tests.mocked_aws import mocked_aws
 from workers.runtime import clients
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def s3() -> Iterator[Any]:
     """A client, and an account in memory; to make them anew for each test would take longer than most of the tests."""
     with mocked_aws("us-east-1"), pytest.MonkeyPatch.context() as patch:
