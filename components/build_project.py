@@ -101,7 +101,7 @@ class BuildProject(pulumi.ComponentResource):
         )
         alerts.when_more_than(
             0,
-            f"{name}-failed",
+            f"pipeline-{name}-failed",
             namespace="AWS/CodeBuild",
             metric="FailedBuilds",
             dimensions={"ProjectName": self.project_name},

@@ -42,7 +42,7 @@ from components.storage import Bucket
 
 ARTIFACT_DAYS = 30
 BUILD_MINUTES = 60
-ROLLOUT_MINUTES = 120  # of canary and release, which wait for tasks
+ROLLOUT_MINUTES = 480  # of canary and release, which wait for tasks; the most that CodeBuild allows
 
 
 @dataclass(frozen=True, kw_only=True)

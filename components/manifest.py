@@ -194,7 +194,7 @@ def _variable_name(name: str) -> str:
 
 def _variable_value(value: str) -> str:
     if _PLAIN_SECRET.search(value):
-        raise sentence("holds a secret in plain text; keep it in AWS Secrets Manager and grant {secret: its name}")
+        raise sentence("holds a secret in plain text; keep it in AWS Secrets Manager and list its name under 'secrets'")
     return value
 
 
@@ -208,6 +208,7 @@ class Manifest(Model):
 
     input: JSON Schema of a job's input (`components.schema`).
     environment: plain variables that the worker's code reads.
+    secrets: variables that a stack may fill from AWS Secrets Manager; one that it does not fill is not set.
     """
 
     description: Annotated[str, Field(min_length=1, max_length=500)]
@@ -217,6 +218,15 @@ class Manifest(Model):
     grants: tuple[Grant, ...] = ()
     input: dict[str, Any]
     environment: dict[VariableName, VariableValue] = Field(default={})
+    secrets: tuple[VariableName, ...] = ()
+
+    @field_validator("secrets")
+    @classmethod
+    def _once(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        twice = [name for name in names if names.count(name) > 1 or name in info.data.get("environment", {})]
+        if twice:
+            raise sentence(f"{twice[0]} is named twice, here or under 'environment'")
+        return names
 
 
 def read_manifest(

@@ -292,7 +292,7 @@ class Platform(pulumi.ComponentResource):
         network, engine = self._settings.network, self._settings.engine
         more = ["bedrock-runtime"] if engine.kind == "bedrock" else []
         grants = [grant for worker in self._settings.workers for grant in worker.manifest.grants]
-        if any(isinstance(grant, SecretGrant) for grant in grants):
+        if any(isinstance(grant, SecretGrant) for grant in grants) or any(w.secrets for w in self._settings.workers):
             more.append("secretsmanager")
         if any(queue.compute == "ec2" for queue in queues.values()):
             more += AGENT_ENDPOINTS
@@ -395,11 +395,11 @@ class Platform(pulumi.ComponentResource):
             "POWERTOOLS_SERVICE_NAME": worker.name,
             "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
         }
-        secrets = {}
+        secrets = dict(worker.secrets)
         if any(isinstance(grant, ModelGrant) for grant in worker.manifest.grants):
             known = {"kind": engine.kind, "model": engine.model, "endpoint": engine.endpoint}
             environment["ENGINE"] = json.dumps({key: value for key, value in known.items() if value}, sort_keys=True)
-            secrets = {"OPENAI_API_KEY": engine.secret_arn} if engine.secret_arn else {}
+            secrets |= {"OPENAI_API_KEY": engine.secret_arn} if engine.secret_arn else {}
         return FargateTaskArgs(
             image=image.uri if image else str(worker.image),
             repository_arn=image.repository_arn if image else _repository_arn(self._site, str(worker.image)),

@@ -151,7 +151,8 @@ class ScheduledTasks(pulumi.ComponentResource):
             description=f"Runs of the worker {worker}",
             schedule_expression=task.expression,
             schedule_expression_timezone=task.timezone,
-            # AWS refuses bounds that have passed, also those of a schedule that has been running between them.
+            # AWS refuses bounds that have passed, also those of a schedule that has been running between them. A rate
+            # counts anew from when its start is taken away.
             start_date=_utc(task.start) if task.start and task.start > now else None,
             end_date=_utc(task.end) if task.end and not over else None,
             state="ENABLED" if task.enabled and not over else "DISABLED",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 from components import units
 from components.batch_settings import BatchQueue
 from components.batch_trigger import misfit
-from components.fields import Share
+from components.fields import SecretArn, Share
 from components.manifest import Concurrency, Manifest, Memory, Timeout, Trigger, Vcpu, contradictions, read_manifest
 from components.model import Model, read_value
 from components.problems import Problem, Source, suggestion
@@ -48,8 +48,8 @@ SCHEDULE_KEYS = ("enabled", "expression", "timezone")
 SHARED_FOLDERS = ("runtime", "engines")  # in workers/, but of all workers
 
 _IN_MANIFEST = (
-    "belongs in the worker's worker.yaml; a stack may only say vcpu, memory, timeout, concurrency, spotShare, and for "
-    "a queue min, max, target, latency, processing, and for a schedule enabled, expression, timezone"
+    "belongs in the worker's worker.yaml; a stack may only say vcpu, memory, timeout, concurrency, spotShare, secrets, "
+    "for a queue min, max, target, latency, processing, and for a schedule enabled, expression, timezone"
 )
 
 
@@ -79,6 +79,7 @@ class WorkerOverride(Model):
     enabled: bool | None = None
     expression: Expression | None = None
     timezone: Timezone | None = None
+    secrets: dict[str, SecretArn] = Field(default={})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +92,7 @@ class Worker:
     spot_share: percent of its tasks that ask for Fargate Spot.
     image: digest reference of an image that exists; None means that the image is built from the folder.
     enabled: whether its schedule is on in this stack.
+    secrets: variable name → ARN of the secret that it is filled from.
     """
 
     name: str
@@ -99,6 +101,7 @@ class Worker:
     spot_share: int
     image: str | None
     enabled: bool = True
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_workers(
@@ -132,6 +135,10 @@ def read_workers(
         if manifest is None or override is None:
             continue
         problems += _size_problems(manifest, override, queues, here) + _trigger_problems(manifest, override, here)
+        problems += [
+            here.problem("is no secret that worker.yaml lists", ("secrets", name), right=_listed(manifest, name))
+            for name in sorted(override.secrets.keys() - set(manifest.secrets))
+        ]
         workers.append(
             Worker(
                 name=name,
@@ -140,9 +147,14 @@ def read_workers(
                 spot_share=spot_share if override.spot_share is None else override.spot_share,
                 image=images.get(name),
                 enabled=override.enabled is not False,
+                secrets=override.secrets,
             )
         )
     return workers, problems
+
+
+def _listed(manifest: Manifest, variable: str) -> str:
+    return suggestion(variable, manifest.secrets) if manifest.secrets else "it lists none under 'secrets'"
 
 
 def _read_folder(

@@ -51,6 +51,7 @@ class Job:
     reason: why the job is where it is, for people.
     receipt: receipt handle of the message that stands for the job in its queue.
     dead_lettered: the job's message is in the dead-letter queue; a redrive runs it again.
+    summary, document_key: what notices say, and the object of the results bucket that they link to.
     cost_usd: Fargate list price of the last attempt (`jobs.cost`).
     peak_memory_mb: most memory that the last attempt held, in MiB; what the manifest asks for should be a little more.
     """
@@ -73,6 +74,8 @@ class Job:
     engine: str | None = None
     result_bucket: str | None = None
     result_key: str | None = None
+    summary: str | None = None
+    document_key: str | None = None
     cost_usd: float | None = None
     peak_memory_mb: int | None = None
     request_hash: str | None = None

@@ -125,10 +125,20 @@ class JobStore:
         return self._change(job, Status.QUEUED, {"reason": reason, "failures": job.failures + failed})
 
     def succeed(
-        self, job: Job, *, bucket: str, key: str, engine: str | None, cost_usd: float, peak_memory_mb: int
+        self,
+        job: Job,
+        *,
+        bucket: str,
+        key: str,
+        engine: str | None,
+        cost_usd: float,
+        peak_memory_mb: int,
+        summary: str | None = None,
+        document_key: str | None = None,
     ) -> Job:
         """RUNNING → SUCCEEDED, with where the result lies."""
         changes = {"result_bucket": bucket, "result_key": key, "engine": engine, "reason": None}
+        changes |= {"summary": summary, "document_key": document_key}
         return self._change(job, Status.SUCCEEDED, changes | {"cost_usd": cost_usd, "peak_memory_mb": peak_memory_mb})
 
     def fail(

@@ -17,7 +17,7 @@ from pipeline.stack import Stack
 CONTAINER = "worker"
 COMMAND = ["python", "-m", "workers.runtime.canary"]
 POLL_SECONDS = 6
-MOST_POLLS = 300  # half an hour
+SLACK_SECONDS = 900  # for the image's pull and the task's start, beside what the worker may take
 
 
 class Canary:
@@ -53,12 +53,15 @@ class Canary:
     def _try(self, worker: str, image: str) -> None:
         if self._released.image(worker) == image:
             return
-        task = self._start(worker, image)
+        task, seconds = self._start(worker, image), self._definitions.timeout(self._stack.family(worker))
         try:
             self._ecs.get_waiter("tasks_stopped").wait(
                 cluster=self._cluster,
                 tasks=[task],
-                WaiterConfig={"Delay": self._poll_seconds, "MaxAttempts": MOST_POLLS},
+                WaiterConfig={
+                    "Delay": self._poll_seconds,
+                    "MaxAttempts": (seconds + SLACK_SECONDS) // POLL_SECONDS,
+                },
             )
         except WaiterError as error:
             self._ecs.stop_task(cluster=self._cluster, task=task, reason="the canary took too long")

@@ -19,6 +19,11 @@ class Definitions:
         """Of a family's newest revision, or of a revision by its ARN."""
         return _container(self._described(definition)["taskDefinition"])["image"]
 
+    def timeout(self, definition: str) -> int:
+        """Seconds that a job or message of the task may take."""
+        container = _container(self._described(definition)["taskDefinition"])
+        return int(next(item["value"] for item in container["environment"] if item["name"] == "TIMEOUT_SECONDS"))
+
     def with_image(self, family: str, image: str, *, into: str | None = None) -> str:
         """ARN of the newest revision of the family if it has this image, else of a new one that differs by it alone.
 

@@ -13,7 +13,9 @@ from pipeline.released import Released
 from pipeline.stack import Stack
 
 POLL_SECONDS = 15
-MOST_POLLS = 120  # half an hour; a worker's task may take two minutes to stop, and Spot may be short
+# A busy task is protected: ECS replaces it when its work is done. Then it may take two minutes to stop, and Spot may be
+# short.
+SLACK_SECONDS = 1800
 
 
 class Release:
@@ -38,9 +40,9 @@ class Release:
         each(images, lambda worker: self._release(worker, images[worker]))
 
     def _release(self, worker: str, image: str) -> None:
-        before = self._released.image(worker)
+        before = self._before(worker, image)
         # First of all, so that a `pulumi up` in between goes the same way instead of back.
-        if before != image:
+        if self._released.image(worker) != image:
             self._released.set(worker, image)
         try:
             self._roll_out(worker, image)
@@ -51,6 +53,13 @@ class Release:
                 self._roll_out(worker, before)
             raise
         print(f"{worker}: runs {image}", flush=True)
+
+    def _before(self, worker: str, image: str) -> str:
+        """What the worker's tasks ran, also if a release that was cut off has recorded the new image already."""
+        recorded = self._released.image(worker)
+        if recorded == image and worker in self._services:
+            return self._running(self._stack.family(worker))
+        return recorded
 
     def _roll_out(self, worker: str, image: str) -> None:
         definition = self._definitions.with_image(self._stack.family(worker), image)
@@ -63,7 +72,7 @@ class Release:
             self._ecs.get_waiter("services_stable").wait(
                 cluster=self._cluster,
                 services=[service],
-                WaiterConfig={"Delay": self._poll_seconds, "MaxAttempts": MOST_POLLS},
+                WaiterConfig={"Delay": self._poll_seconds, "MaxAttempts": self._polls(definition)},
             )
         except WaiterError as error:
             raise StepFailed(f"the service {service} did not become steady: {error}") from error
@@ -71,6 +80,9 @@ class Release:
         running = self._running(service)
         if running != image:
             raise StepFailed(f"the service {service} went back to {running}; its events and its tasks' logs say why")
+
+    def _polls(self, definition: str) -> int:
+        return (self._definitions.timeout(definition) + SLACK_SECONDS) // POLL_SECONDS
 
     def _running(self, service: str) -> str:
         """The image of the service's task definition."""

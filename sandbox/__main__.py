@@ -58,6 +58,8 @@ def _arguments() -> argparse.Namespace:
     sub.add_argument("worker")
     sub.add_argument("--at", type=_instant, metavar="TIME", help="as if it were due then, by the clock of its zone "
                      "(ISO 8601, such as 2026-10-25T06:00; default: now)")  # fmt: skip
+    sub.add_argument("--uploads", type=Path, metavar="FOLDER", help="upload its files first, under their paths in it")
+    sub.add_argument("--out", type=Path, metavar="FOLDER", help="copy what the run has written to there")
     sub.add_argument("--patience", type=float, default=600, metavar="SECONDS", help="how long to wait (default: 600)")
     sub.add_argument("--stack", default="dev")
     sub.set_defaults(command=_run)
@@ -133,7 +135,15 @@ def _upload(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     from sandbox.scheduled_run import run
 
-    return run(PROJECT, arguments.stack, arguments.worker, arguments.at, arguments.patience)
+    return run(
+        PROJECT,
+        arguments.stack,
+        arguments.worker,
+        arguments.at,
+        arguments.patience,
+        uploads=arguments.uploads,
+        out=arguments.out,
+    )
 
 
 def _job(arguments: argparse.Namespace) -> int:

@@ -27,7 +27,7 @@ def _told(schedule: ScheduleTrigger, enabled: bool, now: dt.datetime) -> str:
     told = f"{schedule.expression} in {schedule.timezone}"
     if schedule.window_seconds:
         told += f", each within {duration_text(schedule.window_seconds)}"
-    if schedule.start is None and isinstance(schedule.timetable(now).expression, Rate):
+    if (schedule.start is None or schedule.start <= now) and isinstance(schedule.timetable(now).expression, Rate):
         told += ", counted from the deployment, as if that were now"
     return told if enabled else f"{told}. Switched off in this stack; it would be due:"
 

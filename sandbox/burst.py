@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from batchctl.letters import DeadLetters, Letter
@@ -87,10 +88,6 @@ class Report:
     def requests_per_message(self) -> float:
         return sum(self.requests.values()) / self.messages
 
-    @property
-    def good(self) -> bool:
-        return self.redriven and not self.lost
-
 
 def images(count: int = 100, seed: int = 1) -> Files:
     """Small JPEG photographs that are none, the same for each seed; the last one is cut off in its header."""
@@ -127,22 +124,21 @@ def burst(cloud: Cloud, worker: str, files: Files) -> Report:
         clock.factor = before
 
 
-def tell(report: Report) -> None:
-    """The summary, for people."""
+def summary(report: Report) -> list[str]:
+    """What happened, a sentence or two a line, for people."""
     listed = ", ".join(f"{action} {n}" for action, n in sorted(report.requests.items()))
-    console.print(f"{report.uploads} uploads, one of them broken; times by the sandbox's clock, hurried {FACTOR}-fold.")
     woken, left = ("first further", f"back at {report.least} running") if report.least else ("first", "no task")
-    console.print(f"Time to the {woken} running task: {report.first_task:.0f} s; drained after {report.drain:.0f} s; "
-                  f"{left} after {report.idle:.0f} s.")  # fmt: skip
-    console.print(f"Tasks: {report.tasks} used, {report.most} at once.")
-    console.print(f"SQS requests a message, by the tasks: {report.requests_per_message:.2f} ({listed}).")
     mended = "its result appeared" if report.redriven else "no result appeared"
-    console.print(
-        f"The broken file: {report.reason or 'no reason given'}; mended and redriven, {mended}.", markup=False
-    )
-    console.print(f"On AWS: ${report.cost_usd:.6f} for tasks and SQS (us-east-1 list price, Spot at 70 % off).")
-    if report.lost:
-        console.print(f"[red bold]{report.lost} results are missing.[/]")
+    return [
+        f"[bold]Burst[/]: {report.uploads} uploads, one of them broken; times by the sandbox's clock, hurried "
+        f"{FACTOR}-fold.",
+        f"Time to the {woken} running task: {report.first_task:.0f} s; drained after {report.drain:.0f} s; "
+        f"{left} after {report.idle:.0f} s.",
+        f"Tasks: {report.tasks} used, {report.most} at once.",
+        f"SQS requests a message, by the tasks: {report.requests_per_message:.2f} ({listed}).",
+        f"The broken file: {escape(report.reason or 'no reason given')}; mended and redriven, {mended}.",
+        f"On AWS: ${report.cost_usd:.6f} for tasks and SQS (us-east-1 list price, Spot at 70 % off).",
+    ]
 
 
 class _Burst:

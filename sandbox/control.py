@@ -48,6 +48,8 @@ class Control:
             "waiting": self._waiting,
             "written": self._written,
             "letters": self._letters,
+            "put": self._put,
+            "fetch": self._fetch,
             "run": self._run,
             "job": self._job,
             "environment": lambda _: cloud.environment(),
@@ -158,6 +160,15 @@ class Control:
         letters = dead_letters.receive()
         dead_letters.let_go(letters)
         return {letter.message_id: (letter.key, letter.reason) for letter in letters}
+
+    def _put(self, wish: dict[str, Any]) -> None:
+        """Store a file of this machine among the uploads, for a scheduled worker."""
+        self._scheduled_worker(wish["worker"]).put(Path(wish["file"]), wish["key"])
+
+    def _fetch(self, wish: dict[str, Any]) -> None:
+        """Write an object, `s3://bucket/key`, to a file of this machine."""
+        bucket, _, key = wish["place"].removeprefix("s3://").partition("/")
+        self._cloud.client("s3").download_file(bucket, key, wish["file"])
 
     def _run(self, wish: dict[str, Any]) -> str:
         """Start a scheduled worker as its schedule would, at an instant or now; the id of the job."""

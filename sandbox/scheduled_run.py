@@ -11,15 +11,30 @@ from jobs import TERMINAL, Status
 from jobs.cost import SPOT_DISCOUNT
 from sandbox.check import console
 from sandbox.control import SPOT, ask
+from sandbox.program import ProgramError
 
 POLL_SECONDS = 0.3
 
 
-def run(project: Path, stack: str, worker: str, at: str | None, patience_seconds: float) -> int:
-    """Start it, follow the job to its end; 0 if it succeeded. Raises ProgramError if there is no such worker or stack.
+def run(
+    project: Path,
+    stack: str,
+    worker: str,
+    at: str | None,
+    patience_seconds: float,
+    *,
+    uploads: Path | None = None,
+    out: Path | None = None,
+) -> int:
+    """Start it, follow the job to its end; 0 if it succeeded.
 
+    Raises ProgramError if there is no such worker, stack or folder.
     at: ISO time for which it is started; None is now.
+    uploads: folder whose files are uploaded before, each with its path in the folder as key.
+    out: folder to which what the job has written is copied.
     """
+    for file, key in _files(uploads) if uploads else ():
+        ask(project, stack, "put", worker=worker, file=str(file), key=key)
     job_id = ask(project, stack, "run", worker=worker, at=at)
     console.print(f"Job {job_id}", markup=False)
     deadline, shown = time.monotonic() + patience_seconds, None
@@ -35,7 +50,20 @@ def run(project: Path, stack: str, worker: str, at: str | None, patience_seconds
             return 1
         time.sleep(POLL_SECONDS)
     _tell(job)
+    for place in job["objects"] if out else ():
+        file = out / place.split(f"/{job_id}/", 1)[1]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        ask(project, stack, "fetch", place=place, file=str(file.resolve()))
+        console.print(f"Copied {file}", markup=False)
     return 0 if shown == Status.SUCCEEDED else 1
+
+
+def _files(folder: Path) -> list[tuple[Path, str]]:
+    """Each file below the folder with its path in it."""
+    if not folder.is_dir():
+        raise ProgramError(f"There is no folder {folder}.")
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [(path.resolve(), path.relative_to(folder).as_posix()) for path in files]
 
 
 def _tell(job: Mapping[str, Any]) -> None:

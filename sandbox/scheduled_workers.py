@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -42,6 +43,19 @@ class ScheduledWorker:
         if "job_id" not in answer:
             raise NotStarted(f"The starter refused: {answer.get('refused', answer)}")
         return answer["job_id"]
+
+    def put(self, file: Path, key: str) -> None:
+        """Store a file of this machine in the bucket of uploads."""
+        self.cloud.client("s3").put_object(Bucket=self._uploads(), Key=key, Body=file.read_bytes())
+
+    def _uploads(self) -> str:
+        ecs = self.cloud.client("ecs")
+        for family in ecs.list_task_definition_families()["families"]:
+            definition = ecs.describe_task_definition(taskDefinition=family)["taskDefinition"]
+            environment = {item["name"]: item["value"] for item in definition["containerDefinitions"][0]["environment"]}
+            if environment.get("WORKER") == self.name:
+                return environment["UPLOADS_BUCKET"]
+        raise LookupError(f"no task definition of {self.name}")
 
     def outcome(self, job_id: str) -> dict[str, Any]:
         """The job as it is now and, once it has succeeded, its result as JSON text and the objects it has written."""

@@ -59,24 +59,11 @@ class Cron:
         due = (moment for day in self._days_from(first) for moment in self._times(day, zone))
         return itertools.dropwhile(lambda moment: moment <= instant, due)
 
-    def before(self, instant: dt.datetime, zone: dt.tzinfo) -> Iterator[dt.datetime]:
-        """When it was due before an instant, descending, in UTC; ends with the expression's first year."""
-        # Where clocks are put back over midnight, the next day has begun once already.
-        last = instant.astimezone(zone).date() + dt.timedelta(days=1)
-        due = (moment for day in self._days_to(last) for moment in reversed(list(self._times(day, zone))))
-        return itertools.dropwhile(lambda moment: moment >= instant, due)
-
     def _days_from(self, first: dt.date) -> Iterator[dt.date]:
         for year, month in itertools.product(self.years, self.months):
             if (year, month) >= (first.year, first.month):
                 days = (dt.date(year, month, day) for day in self.days(year, month))
                 yield from (day for day in days if day >= first)
-
-    def _days_to(self, last: dt.date) -> Iterator[dt.date]:
-        for year, month in itertools.product(reversed(self.years), reversed(self.months)):
-            if (year, month) <= (last.year, last.month):
-                days = (dt.date(year, month, day) for day in reversed(self.days(year, month)))
-                yield from (day for day in days if day <= last)
 
     def _times(self, day: dt.date, zone: dt.tzinfo) -> Iterator[dt.datetime]:
         """When it is due on a day, ascending."""

@@ -15,7 +15,7 @@ from schedules.rate import Rate
 class Timetable:
     """
     zone: whose clock the expression goes by. start, end: it is due from the one on, and before the other.
-    begun: since when the schedule exists. Without a start, its rate counts from there.
+    begun: since when the schedule exists. Its rate counts from there unless it starts later.
     """
 
     expression: Cron | Rate
@@ -29,7 +29,7 @@ class Timetable:
         if self.start and instant < self.start:
             instant = self.start - dt.timedelta.resolution
         if isinstance(self.expression, Rate):
-            due = self.expression.after(instant, self.start or self.begun)
+            due = self.expression.after(instant, max(self.start or self.begun, self.begun))
         else:
             due = self.expression.after(instant, self.zone)
         return itertools.takewhile(lambda moment: self.end is None or moment < self.end, due)

@@ -84,7 +84,8 @@ class Topic:
         lines = [_headline(job), "", f"Job ID: {job.job_id}"]
         lines += [f"{label}: {value}" for label, value in _facts(job).items()]
         if result_url:
-            lines += ["", "Result (link is good for an hour):", result_url]
+            where = f"s3://{job.result_bucket}/{job.document_key or job.result_key}"
+            lines += ["", "Result (the link is good for up to 12 hours):", result_url, f"It stays at {where}"]
         attributes = {"job_id": job.job_id, "worker": job.worker, "status": str(job.status)}
         try:
             self.sns.publish(
@@ -119,6 +120,8 @@ def _facts(job: Job) -> dict[str, str]:
     facts = {"Worker": job.worker, "Status": str(job.status)}
     if job.duration_seconds is not None:
         facts["Duration"] = f"{job.duration_seconds:.1f} s"
+    if job.summary:
+        facts["Summary"] = job.summary
     if job.reason:
         facts["Reason"] = job.reason[:MAX_SLACK_REASON]
     return facts

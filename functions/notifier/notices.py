@@ -19,7 +19,7 @@ from delivery import DeliveryError
 from notice_channels import Channel
 
 from jobs import TERMINAL, Job
-from jobs.links import result_link
+from jobs.links import document_link
 
 # Longer than a notice can lie in the queue and then in its dead letters.
 REMEMBERED_SECONDS = 30 * 24 * 3600
@@ -77,7 +77,7 @@ class Notices:
         if left > 0:
             raise DeliveryError("the channel has asked to wait", left)
         try:
-            channel.send(job, result_link(self._s3, job))
+            channel.send(job, document_link(self._s3, job))
         except DeliveryError as error:
             if error.retry_after is not None:
                 self._silent_until[channel.name] = time.monotonic() + error.retry_after

@@ -50,8 +50,8 @@ def _instant(text: object) -> dt.datetime:
     """In UTC."""
     try:
         instant = dt.datetime.fromisoformat(str(text))
-    except ValueError:
+        if instant.tzinfo is None:
+            raise Unusable(f"{text!r} does not say in which zone; write for example 2026-11-21T06:00:00Z")
+        return instant.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         raise Unusable(f"{text!r} is not when a run is scheduled; write for example 2026-11-21T06:00:00Z") from None
-    if instant.tzinfo is None:
-        raise Unusable(f"{text!r} does not say in which zone; write for example 2026-11-21T06:00:00Z")
-    return instant.astimezone(dt.UTC)

@@ -31,7 +31,7 @@ def look(worker: Worker, store: JobStore, since: dt.datetime, now: dt.datetime) 
     """Looks at the runs that were due after `since`, and for whose start there has been time enough."""
     if isinstance(worker.expression, Rate):
         # What a rate counts from is known to EventBridge Scheduler alone, but one run tells when the next is due.
-        since = max([since, *_started(worker, store)])
+        since = max([since, *(instant for instant in _started(worker, store) if instant <= now)])
         due = _ready(worker, since, now)
         return Found(due, due[-1] if due else since)
     due = _ready(worker, since, now)

@@ -30,6 +30,7 @@ SERVICES = {
 # Operations whose actions have other names.
 RENAMED = {
     "bedrock:Converse": {"bedrock:InvokeModel"},
+    "s3:HeadObject": {"s3:GetObject"},
     "s3:ListObjectsV2": {"s3:ListBucket"},
     "s3:CopyObject": {"s3:GetObject", "s3:PutObject"},
     "sqs:ChangeMessageVisibilityBatch": {"sqs:ChangeMessageVisibility"},
@@ -161,7 +162,7 @@ def needed(*files: Path) -> set[str]:
         found |= behind("scaling/memory.py", re.findall(r"memory\.(\w+)\(", text), "Memory")
         if imported := re.search(r"from scaling\.service import (.+)", text):
             found |= behind("scaling/service.py", imported[1].split(", "))
-        if "result_link(" in text:
+        if re.search(r"(result|document)_link\(", text):
             found |= calls(ast.parse((PROJECT / "jobs/links.py").read_text()))
         for module in re.findall(r"from jobs\.(submission|cancellation) import", text):
             found |= needed(PROJECT / f"jobs/{module}.py")

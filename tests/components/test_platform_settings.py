@@ -175,6 +175,19 @@ def test_the_key_of_an_endpoint_comes_from_its_secret_and_only_to_workers_that_m
     assert [secret] not in granted["content_analyzer"]
 
 
+def test_a_worker_gets_the_secrets_that_its_manifest_lists_and_the_stack_fills(project: Path) -> None:
+    secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:orders-AbCdEf"
+    manifest = project / "workers/content_analyzer/worker.yaml"
+    manifest.write_text(manifest.read_text() + "secrets: [DATABASE_URL, TOKEN]\n")
+    text = (project / "Pulumi.dev.yaml").read_text()
+    filled = f"    content_analyzer: {{secrets: {{DATABASE_URL: '{secret}'}}}}"
+    (project / "Pulumi.dev.yaml").write_text(text.replace("    content_analyzer: {concurrency: 4}", filled))
+    found = platform({}, project=project)
+    assert containers(found)["content_analyzer"]["secrets"] == [{"name": "DATABASE_URL", "valueFrom": secret}]
+    granted = {w: [s["Resource"] for s in found.statements(f"{w}-execution")] for w in WORKERS}
+    assert [worker for worker in WORKERS if [secret] in granted[worker]] == ["content_analyzer"]
+
+
 def test_the_platform_uses_the_account_and_the_region_that_it_finds() -> None:
     config = engine_config(PROJECT, "dev") | {"aws:region": "us-east-1", "serverless-batch:pipeline": "{}"}
     found = declared(lambda: Platform(parse_settings(config, "dev", PROJECT), PROJECT), region="us-east-1")

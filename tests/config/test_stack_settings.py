@@ -237,6 +237,11 @@ def test_a_mistake_is_told_with_file_line_key_value_and_what_would_be_right(proj
         ("    image_alt_generator: {concurrency: 0}", "image_alt_generator.concurrency: must be at least 1, not 0"),
         ("    image_alt_generator: {spotShare: 200}", "image_alt_generator.spotShare: must be at most 100, not 200"),
         ("    image_alt_generator: {timeout: 12 h}", "image_alt_generator.timeout: '12 h' is too large; nearest: 11 h"),
+        ("    image_alt_generator: {secrets: {URL: x}}", "secrets.URL: 'x' is not a secret's ARN, arn:aws:secretsman"),
+        (
+            f"    image_alt_generator: {{secrets: {{URL: '{ARN}'}}}}",
+            "image_alt_generator.secrets.URL: is no secret that worker.yaml lists; it lists none under 'secrets'",
+        ),
         ("    image_alt_generator: {vcpu: 3}", "image_alt_generator.vcpu: 3 is not offered by Fargate; nearest: 2 (0."),
         (
             "    image_alt_generator: {vcpu: 4}",

@@ -9,7 +9,6 @@ from typing import Any
 import boto3
 import pytest
 import yaml
-from moto import mock_aws
 
 from jobs import JobStore
 from tests.functions.function_support import (
@@ -24,18 +23,13 @@ from tests.functions.function_support import (
     create_jobs_table,
     load_function,
 )
+from tests.mocked_aws import POWERTOOLS, mocked_aws
 
 
 @pytest.fixture(scope="module", autouse=True)
 def aws() -> Iterator[None]:
     """An empty account with the jobs table."""
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
-        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        patch.setenv("AWS_DEFAULT_REGION", REGION)
-        patch.setenv("POWERTOOLS_SERVICE_NAME", "functions-under-test")
-        patch.setenv("POWERTOOLS_METRICS_NAMESPACE", "serverless-batch")
-        patch.setenv("JOBS_TABLE", TABLE)
+    with mocked_aws(REGION, **POWERTOOLS, JOBS_TABLE=TABLE):
         create_jobs_table()
         yield
 

@@ -479,11 +479,13 @@ def test_a_succeeded_job_cannot_be_cancelled(api: Api, store: JobStore):
     assert api("GET", f"/jobs/{job_id}").body["status"] == "SUCCEEDED"
 
 
-def test_a_job_of_a_schedule_is_shown_and_cancelled_by_its_id(api: Api, store: JobStore):
-    job_id = "sales_report-20261121T060000Z"
-    store.create(Job(job_id=job_id, worker="sales_report", input={}))
-    assert api("GET", f"/jobs/{job_id}").body["status"] == "QUEUED"
-    assert api("DELETE", f"/jobs/{job_id}").body["reason"] == "cancelled by the caller"
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_job_of_a_schedule_whose_id_can_be_guessed_is_unknown_to_callers(api: Api, store: JobStore, method: str):
+    job_id = f"nightly-{method}-20261121T060000Z"
+    store.create(Job(job_id=job_id, worker="nightly", input={}))
+    refused = api(method, f"/jobs/{job_id}")
+    assert (refused.status, refused.body["detail"]) == (404, f"There is no job {job_id}.")
+    assert store.get(job_id).status == "QUEUED"
 
 
 # --- uploads, workers, description -----------------------------------------------------------------------------

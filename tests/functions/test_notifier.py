@@ -219,7 +219,7 @@ def test_slack_gets_a_section_and_a_button_for_the_result(notifier: Notifier, re
     [button] = actions["elements"]
     assert button["text"] == {"type": "plain_text", "text": "Download Results"}
     assert f"/summariser/{job.job_id}/result.json?" in button["url"]
-    assert "X-Amz-Expires=3600" in button["url"]
+    assert "X-Amz-Expires=43200" in button["url"]
 
 
 def test_slack_gets_the_reason_of_a_failure_and_no_button(notifier: Notifier, receiver: Receiver):

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moto import mock_aws
 from moto.backends import get_backend
 from pipeline_cloud import ACCOUNT, Cloud, Docker, client, network
+
+from tests.mocked_aws import mocked_aws
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -26,16 +27,10 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Docker:
 @pytest.fixture(scope="module")
 def aws() -> Iterator[None]:
     """Clients and a network are made once: that takes longer than all that is done with them."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "testing")
-        patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-        patch.delenv("AWS_ENDPOINT_URL", raising=False)
-        patch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+    with mocked_aws(MOTO_EC2_LOAD_DEFAULT_AMIS="false"):
         client.cache_clear()
         network.cache_clear()
-        with mock_aws():
-            yield
+        yield
 
 
 @pytest.fixture

@@ -115,7 +115,10 @@ class Cloud:
                     "cpu": 256,
                     "memory": 512,
                     "command": ["python", "-m", "workers.runtime"],
-                    "environment": [{"name": "WORKER", "value": worker}],
+                    "environment": [
+                        {"name": "WORKER", "value": worker},
+                        {"name": "TIMEOUT_SECONDS", "value": "600"},
+                    ],
                     "readonlyRootFilesystem": True,
                     "stopTimeout": 120,
                 }

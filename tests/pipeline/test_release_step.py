@@ -68,6 +68,24 @@ def test_a_release_that_was_cut_off_is_completed(cloud: Cloud) -> None:
     assert cloud.service() == NEW[SERVICE]
 
 
+def test_a_release_that_was_cut_off_and_then_fails_goes_back_to_what_the_service_runs(cloud: Cloud) -> None:
+    cloud.ssm.put_parameter(Name=STACK.parameter(SERVICE), Value=NEW[SERVICE], Overwrite=True)
+    with pytest.raises(StepFailed, match=f"^{SERVICE}: .*went back to"):
+        release(cloud, {SERVICE: NEW[SERVICE]}, ecs=Client(cloud.ecs, update_service=RollsBack(cloud, NEW[SERVICE])))
+    assert (cloud.released(SERVICE), cloud.runs(SERVICE), cloud.service()) == (OLD[SERVICE],) * 3
+
+
+def test_a_service_has_as_long_as_its_busy_tasks_may_take_and_half_an_hour(cloud: Cloud) -> None:
+    asked: list[int] = []
+
+    class Waiter:
+        def wait(self, **request: Any) -> None:
+            asked.append(request["WaiterConfig"]["MaxAttempts"])
+
+    release(cloud, {SERVICE: NEW[SERVICE]}, ecs=Client(cloud.ecs, get_waiter=lambda _: Waiter()))
+    assert asked == [(600 + 1800) // 15]
+
+
 def test_a_service_that_cannot_be_updated_takes_everything_of_its_worker_back(cloud: Cloud) -> None:
     with pytest.raises(StepFailed, match=f"^{SERVICE}: .*AccessDenied"):
         release(cloud, {SERVICE: NEW[SERVICE]}, ecs=Client(cloud.ecs, update_service=refused))

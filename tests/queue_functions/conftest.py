@@ -11,29 +11,18 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from moto import mock_aws
 
+from tests.mocked_aws import POWERTOOLS, mocked_aws
 from tests.queue_functions.queue_support import BUCKET, CATALOGUE, REGION, TABLE, Account
 
 PROJECT = Path(__file__).parents[2]
-ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_DEFAULT_REGION": REGION,
-    "POWERTOOLS_SERVICE_NAME": "functions-under-test",
-    "POWERTOOLS_METRICS_NAMESPACE": "serverless-batch",
-    "UPLOADS_BUCKET": BUCKET,
-    "SCALING_TABLE": TABLE,
-}
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     catalogue = tmp_path_factory.mktemp("account") / "catalogue.json"
     catalogue.write_text(json.dumps(CATALOGUE), encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
-        for name, value in ENVIRONMENT.items():
-            patch.setenv(name, value)
+    with mocked_aws(REGION, **POWERTOOLS, UPLOADS_BUCKET=BUCKET, SCALING_TABLE=TABLE):
         yield Account(catalogue)
 
 

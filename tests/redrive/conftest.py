@@ -3,18 +3,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from moto import mock_aws
 
 from batchctl import letters, redrive
+from tests.mocked_aws import mocked_aws
 from tests.redrive.redrive_support import REGION, Clock, Queues
 
 
 @pytest.fixture(scope="module", autouse=True)
 def aws() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
-        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        patch.setenv("AWS_DEFAULT_REGION", REGION)
+    with mocked_aws(REGION):
         yield
 
 

@@ -26,6 +26,11 @@ def describe(input: dict[str, Any], context: Context) -> dict[str, Any]:
     return {"text": text, "copy": copy, "engine": "none", "in time": 0 < context.remaining_seconds() <= 20}
 
 
+def report(input: dict[str, Any], context: Context) -> dict[str, Any]:
+    file = context.objects.write("report.pdf", b"%PDF", "application/pdf")
+    return {"notice": {"text": input["text"], "file": input.get("file", file)}}
+
+
 def refuse(input: dict[str, Any], context: Context) -> None:
     raise BadInput("the page is empty")
 

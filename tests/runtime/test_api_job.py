@@ -45,6 +45,24 @@ def test_a_job_that_succeeds_leaves_result_record_and_an_empty_queue(cloud: Clou
     assert list((app / "tmp").iterdir()) == []  # scratch is wiped
 
 
+@pytest.mark.parametrize(
+    ("text", "file", "told"),
+    [
+        ("Sales rose.", None, ("Sales rose.", "report.pdf")),
+        ("x" * 501, {"key": "another/job/report.pdf"}, ("x" * 500, None)),
+        (5, None, (None, None)),
+    ],
+)
+def test_the_notice_of_a_result_is_recorded_with_its_file_if_that_is_the_jobs_own(
+    cloud: Cloud, start: Start, text: Any, file: Any, told: tuple[str | None, str | None]
+) -> None:
+    job = cloud.launch({"do": "report", "text": text} | ({"file": file} if file else {}))
+    assert start(job).exit_code() == 0
+    done = cloud.get(job)
+    key = f"probe/{job.job_id}/{told[1]}" if told[1] else None
+    assert (done.summary, done.document_key) == (told[0], key)
+
+
 def test_log_lines_say_which_job_they_are_about_and_metrics_which_worker(cloud: Cloud, start: Start) -> None:
     cloud.s3.put_object(Bucket=cloud.uploads, Key="page.txt", Body=b"three short words")
     job = cloud.launch({"do": "describe", "key": "page.txt"})

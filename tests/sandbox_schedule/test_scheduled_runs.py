@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from scheduled_stack import STACK, Stack
@@ -30,6 +32,25 @@ def test_a_run_is_followed_to_its_end_and_told_with_result_and_cost(
     assert re.search(
         r"On AWS: \d+\.\d s, \$0\.000206 on demand, \$0\.000062 on Spot; this one was on (Spot|demand)", said
     )
+
+
+def test_a_run_finds_the_files_of_a_folder_and_its_own_are_copied_to_another(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "shop/orders").mkdir(parents=True)
+    (tmp_path / "shop/orders/one.csv").write_text("a,b\n")
+    (tmp_path / "shop/read me.txt").write_text("hello")
+    uploads, out = tmp_path / "shop", tmp_path / "out"
+    assert run(stack.project, STACK, "nightly", "2026-07-04T06:00", PATIENCE, uploads=uploads, out=out) == 0
+    s3 = stack.cloud.client("s3")
+    [bucket] = [b["Name"] for b in s3.list_buckets()["Buckets"] if "-uploads-" in b["Name"]]
+    found = {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in ("orders/one.csv", "read me.txt")}
+    assert found == {"orders/one.csv": b"a,b\n", "read me.txt": b"hello"}
+    assert [path.name for path in out.iterdir()] == ["result.json"]
+    assert json.loads((out / "result.json").read_text())["text"] == "good morning"
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_runs(stack: Stack, tmp_path: Path) -> None:
+    with pytest.raises(ProgramError, match=r"There is no folder .*/shop"):
+        run(stack.project, STACK, "nightly", "2026-07-05T06:00", PATIENCE, uploads=tmp_path / "shop")
 
 
 def test_a_run_of_an_instant_that_has_run_is_that_job_again(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:

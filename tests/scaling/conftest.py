@@ -5,21 +5,18 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from scaling.catalogue import QueueWorker
 from scaling.decision import Bounds
 from scaling.memory import Memory
+from tests.mocked_aws import mocked_aws
 
 REGION = "eu-central-1"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def aws() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
-        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        patch.setenv("AWS_DEFAULT_REGION", REGION)
+    with mocked_aws(REGION):
         yield
 
 

@@ -7,28 +7,17 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto import mock_aws
 from moto.moto_api._internal.models import moto_api_backend
 
 from jobs import JobStore
 from tests.functions.function_support import REGION, TABLE, create_jobs_table
+from tests.mocked_aws import POWERTOOLS, mocked_aws
 from tests.schedule_functions.schedule_support import Starter, Watchman
-
-ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_DEFAULT_REGION": REGION,
-    "POWERTOOLS_SERVICE_NAME": "functions-under-test",
-    "POWERTOOLS_METRICS_NAMESPACE": "serverless-batch",
-    "JOBS_TABLE": TABLE,
-}
 
 
 @pytest.fixture(scope="module")
 def account() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
-        for name, value in ENVIRONMENT.items():
-            patch.setenv(name, value)
+    with mocked_aws(REGION, **POWERTOOLS, JOBS_TABLE=TABLE):
         yield
 
 

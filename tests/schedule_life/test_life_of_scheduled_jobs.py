@@ -11,6 +11,7 @@ from live_stack import Gate, until
 
 from jobs import Status
 from sandbox.compute.functions import FunctionError
+from sandbox.scheduled_workers import scheduled_workers
 
 pytestmark = pytest.mark.xdist_group("schedule-life")
 
@@ -18,7 +19,8 @@ pytestmark = pytest.mark.xdist_group("schedule-life")
 def test_a_run_ends_with_a_result_its_cost_and_a_notice(runs: Runs) -> None:
     job_id = runs.fire("nightly", text="good morning")
     job = runs.live.succeed(job_id)
-    assert runs.live.result(job_id) == {"text": "good morning", "engine": "echo"}
+    written = scheduled_workers(runs.live.cloud)["nightly"].outcome(job_id)["result"]
+    assert json.loads(written) == {"text": "good morning", "engine": "echo"}
     assert job.cost_usd and job.cost_usd > 0
     assert runs.live.is_told_once(job_id)
 

@@ -30,6 +30,7 @@ def context(tmp_path: Path) -> Callable[..., Context]:
             workdir=tmp_path,
             objects=FakeObjects({"it": data}),  # type: ignore[arg-type]
             uploads="uploads",
+            results="results",
             engine=engine,
             deadline=time.monotonic() + 60,
         )

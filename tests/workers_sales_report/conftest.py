@@ -6,30 +6,25 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from moto import mock_aws
 from report_support import Shop
 
+from tests.mocked_aws import mocked_aws
 from workers.runtime import clients
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def s3() -> Iterator[Any]:
     """A client, and an account in memory; to make them anew for each test would take longer than most of the tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "x")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        patch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mocked_aws("us-east-1"):
         clients._client.cache_clear()
-        with mock_aws():
-            yield clients.client("s3")
+        s3 = clients.client("s3")
+        s3.create_bucket(Bucket="uploads")
+        yield s3
         clients._client.cache_clear()
 
 
 @pytest.fixture
 def shop(s3: Any) -> Shop:
-    for name in ("uploads", "elsewhere"):
-        s3.create_bucket(Bucket=name)
-        for item in s3.list_objects_v2(Bucket=name).get("Contents", ()):
-            s3.delete_object(Bucket=name, Key=item["Key"])
+    if there := s3.list_objects_v2(Bucket="uploads").get("Contents"):
+        s3.delete_objects(Bucket="uploads", Delete={"Objects": [{"Key": item["Key"]} for item in there]})
     return Shop(s3)

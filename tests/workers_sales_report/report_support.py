@@ -70,12 +70,12 @@ class Made:
 
 @dataclass
 class Shop:
-    """s3: a client of an account with the buckets `uploads` and `elsewhere`."""
+    """s3: a client of an account with the bucket `uploads`."""
 
     s3: Any
 
-    def put(self, key: str, data: bytes, bucket: str = "uploads") -> None:
-        self.s3.put_object(Bucket=bucket, Key=key, Body=data)
+    def put(self, key: str, data: bytes) -> None:
+        self.s3.put_object(Bucket="uploads", Key=key, Body=data)
 
     def report(self, **input: Any) -> Made:
         """What the worker makes; on 2 November 2025 in UTC, unless `input` says otherwise."""

@@ -97,7 +97,8 @@ class Attempt:
         try:
             body = result.body.encode()
             client("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
-            self._store.succeed(self._job, bucket=bucket, key=key, engine=result.engine, **self._used())
+            told = {"engine": result.engine, "summary": result.summary, "document_key": result.document_key}
+            self._store.succeed(self._job, bucket=bucket, key=key, **told, **self._used())
         except (ClientError, BotoCoreError) as error:
             reason = readable(f"the result could not be stored: {error}")
             self._log.error(reason)

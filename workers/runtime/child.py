@@ -32,6 +32,7 @@ from workers.runtime.settings import Settings, load, mode
 
 MAX_RESULT_BYTES = 10 * MIB  # larger output belongs into objects of its own
 MAX_REASON = 4000  # characters; the parent cuts it further
+MAX_SUMMARY = 500  # the same of a notice's text, which phones show
 # An outcome also tells the memory of the process, unless the call was short: to find it out takes some 0.05 ms.
 SHORT_SECONDS = 0.005
 MEMORY_SECONDS = 1.0
@@ -174,6 +175,7 @@ class Lane:
             workdir=self._workdir,
             objects=Objects(uploads=settings.uploads_bucket, results=settings.results_bucket, prefix=call["prefix"]),
             uploads=settings.uploads_bucket,
+            results=settings.results_bucket,
             engine=self._engine,
             deadline=call["deadline"],
             index=call["index"],
@@ -183,7 +185,7 @@ class Lane:
     def _run(self, input: dict[str, Any], context: Context) -> dict[str, Any]:
         try:
             result = self._handle(input, context)
-            outcome = {"body": _encode(result), "engine": _engine(result)}
+            outcome = {"body": _encode(result), "engine": _engine(result), **_notice(result, context.objects.prefix)}
         except BadInput as error:
             context.log.info("input refused")
             outcome = {"refused": str(error) or "the input cannot be used"}
@@ -221,6 +223,17 @@ def _encode(result: Any) -> str:
 def _engine(result: dict[str, Any]) -> str | None:
     engine = result.get("engine")
     return engine if isinstance(engine, str) else None
+
+
+def _notice(result: dict[str, Any], prefix: str) -> dict[str, str | None]:
+    """The text of the result's `notice`, cut if it is long, and its file's key if that is one of this job's."""
+    match result.get("notice"):
+        case {"text": str(text), "file": {"key": str(key)}} if key.startswith(f"{prefix}/"):
+            return {"summary": text[:MAX_SUMMARY], "document_key": key}
+        case {"text": str(text)}:
+            return {"summary": text[:MAX_SUMMARY], "document_key": None}
+        case _:
+            return {"summary": None, "document_key": None}
 
 
 def _failed(log: Logger, error: BaseException) -> dict[str, Any]:

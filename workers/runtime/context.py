@@ -35,7 +35,7 @@ class Context:
     metrics: CloudWatch metrics of the worker's own; the runtime flushes them when handle() has ended.
     workdir: an empty folder on the scratch volume, wiped afterwards.
     objects: reads uploads, writes results.
-    uploads: name of the bucket that an input without `bucket` means.
+    uploads: name of the bucket that an input without `bucket` means. results: of the bucket that `objects` writes to.
     engine: the model to ask; None where none is deployed, and then the worker answers by its own means.
     deadline: when it is stopped for taking too long, on the clock of time.monotonic().
     index, size: of an array job, which part this is, from 0, and of how many; 0 of 1 otherwise.
@@ -49,6 +49,7 @@ class Context:
     workdir: Path
     objects: Objects
     uploads: str
+    results: str
     engine: Engine | None
     deadline: float
     index: int = 0

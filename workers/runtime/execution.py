@@ -58,10 +58,15 @@ class Call:
 
 @dataclass(frozen=True)
 class Result:
-    """handle() returned. body: its result as JSON. engine: who answered, as the result says."""
+    """handle() returned. body: its result as JSON. engine: who answered, as the result says.
+
+    summary, document_key: what its `notice` says: a sentence, and the key of the file that people are to open.
+    """
 
     body: str
     engine: str | None
+    summary: str | None
+    document_key: str | None
 
 
 @dataclass(frozen=True)
@@ -153,8 +158,8 @@ class Execution:
 def outcome_of(line: Line) -> Outcome:
     """What the worker's process has told about a call, or about itself if it cannot load the worker."""
     match line:
-        case {"body": body, "engine": engine}:
-            return Result(body, engine)
+        case {"body": body, "engine": engine, "summary": summary, "document_key": document_key}:
+            return Result(body, engine, summary, document_key)
         case {"refused": reason}:
             return Refused(readable(reason))
         case {"failed": reason, "blame": "downstream"}:

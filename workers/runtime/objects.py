@@ -33,7 +33,7 @@ class Objects:
     def __init__(self, *, uploads: str, results: str, prefix: str, client: Any = None):
         self._uploads = uploads
         self._results = results
-        self._prefix = prefix
+        self.prefix = prefix
         self._client = client
 
     @cached_property
@@ -80,6 +80,6 @@ class Objects:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or str(path) != name or name in (".", RESULT_NAME):
             raise ValueError(f"{name!r} is not a name that a job can write to")
-        key = f"{self._prefix}/{name}"
+        key = f"{self.prefix}/{name}"
         self._s3.put_object(Bucket=self._results, Key=key, Body=data, ContentType=content_type)
         return {"bucket": self._results, "key": key}

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import ClientError
 
-from workers.runtime import BadInput
 from workers.runtime.clients import client
 from workers.sales_report.orders import Unreadable
 
@@ -18,32 +17,22 @@ CHUNK = 1024**2
 
 
 class Bucket:
-    """name: of the bucket. own: whether it is the platform's: then trouble with it is no fault of the input."""
-
-    def __init__(self, name: str, *, own: bool):
+    def __init__(self, name: str):
         self.name = name
-        self._own = own
         self._s3: Any = client("s3")
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """In the order of their bytes. BadInput if another's bucket does not exist or may not be listed."""
-        try:
-            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
-                yield from (item["Key"] for item in page.get("Contents", ()))
-        except ParamValidationError as error:
-            raise BadInput(f"{self.name!r} is not the name of a bucket") from error
-        except ClientError as error:
-            if not self._own and error.response["Error"]["Code"] in ("NoSuchBucket", "AccessDenied"):
-                raise BadInput(f"s3://{self.name} does not exist, or this worker may not list it") from error
-            raise
+        """In the order of their bytes."""
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
+            yield from (item["Key"] for item in page.get("Contents", ()))
 
     def copy(self, key: str, path: Path) -> None:
-        """Unreadable if the object is too large, gone since it was listed, or not to be read by this worker."""
+        """Unreadable if the object is too large, gone since it was listed, or in an archive storage class."""
         try:
             answer = self._s3.get_object(Bucket=self.name, Key=key)
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            if code in ("NoSuchKey", "InvalidObjectState") or (code == "AccessDenied" and not self._own):
+            if code in ("NoSuchKey", "InvalidObjectState"):
                 raise Unreadable(f"could not be fetched ({code})") from error
             raise
         if answer["ContentLength"] > MAX_BYTES:

@@ -30,7 +30,7 @@ def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
       or returned; cancelled, canceled or voided; pending or unpaid. A row with any other is left out.
 
     Whatever could not be counted is listed in the report; see worker.yaml for `input`.
-    BadInput if the input names a time zone, currency, bucket, database or table that is not there.
+    BadInput if the input names a time zone, currency, database or table that is not there.
     """
     request = read_request(input)
     with closing(Ledger(context.workdir / "orders.sqlite")) as ledger:
@@ -45,4 +45,4 @@ def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
         "pdf": context.objects.write(f"{folder}/report.pdf", render(report), "application/pdf"),
         "json": context.objects.write(f"{folder}/report.json", data, "application/json"),
     }
-    return {**document, "files": files}
+    return {**document, "files": files, "notice": {"text": document["headline"], "file": files["pdf"]}}

@@ -17,13 +17,12 @@ PERIOD, TIMEZONE, PREFIX, TABLE, TITLE = "day", "UTC", "orders/", "orders", "Sal
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """scheduled_at: aware, in UTC. bucket: None is the uploads bucket. currency: the only one to report, or None."""
+    """scheduled_at: aware, in UTC. currency: the only one to report, or None."""
 
     scheduled_at: datetime
     period: Period
     title: str
     currency: str | None
-    bucket: str | None
     prefix: str
     table: str | None  # of the database; None: the orders are objects
 
@@ -50,7 +49,6 @@ def read_request(input: Mapping[str, Any]) -> Request:
         period=last_complete(input.get("period", PERIOD), scheduled_at, zone),
         title=input.get("title", TITLE),
         currency=only,
-        bucket=input.get("bucket"),
         prefix=input.get("prefix", PREFIX),
         table=input.get("table", TABLE) if input.get("database") else None,
     )

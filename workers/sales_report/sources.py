@@ -24,7 +24,7 @@ from workers.sales_report.request import Request
 def read_orders(request: Request, context: Context, ledger: Ledger) -> tuple[Quality, str]:
     """Fills the ledger. Returns what happened on the way, and the name of the source, as it stands in the report.
 
-    BadInput if the bucket, database or table that is asked for is not there.
+    BadInput if the database or table that is asked for is not there.
     """
     window, quality = Window(request.period), Quality()
     if request.table is not None:
@@ -37,7 +37,7 @@ def read_orders(request: Request, context: Context, ledger: Ledger) -> tuple[Qua
 
 
 def _read_bucket(request: Request, context: Context, window: Window, ledger: Ledger, quality: Quality) -> str:
-    bucket = Bucket(request.bucket or context.uploads, own=request.bucket in (None, context.uploads))
+    bucket = Bucket(context.uploads)
     source = f"s3://{bucket.name}/{request.prefix}"
     copy = context.workdir / "orders"
     found: set[date] = set()
