@@ -37,6 +37,8 @@ from components.storage import Bucket
 from components.tables import IdempotencyTable, JobsTable
 from components.task import FargateTaskArgs
 from components.worker import Worker
+from components.workflow import StateMachine, WorkflowArgs, batch_runner, roles_of, task_runner
+from workflows import Runner
 
 MAX_RUNS = 10  # tasks at a time of a scheduled worker whose runs may overlap
 
@@ -106,8 +108,10 @@ class Platform(pulumi.ComponentResource):
             running.append(self._job_systems(api_workers, scheduled))
         if queue_workers:
             running.append(self._queue_workers(queue_workers))
-        if queues:
-            self._batch(batch_workers, queues)
+        declared = self._batch(batch_workers, queues) if queues else []
+        if settings.workflows:
+            by_job = [*(worker for worker, _ in api_workers), *(worker for worker, _ in scheduled)]
+            self._workflows(declared, by_job, queues, running)
         if shipped:
             ImagePipeline(
                 "images",
@@ -247,7 +251,9 @@ class Platform(pulumi.ComponentResource):
             opts=self._opts,
         )
 
-    def _batch(self, workers: Sequence[tuple[Worker, BatchTrigger]], queues: Mapping[str, BatchQueue]) -> None:
+    def _batch(
+        self, workers: Sequence[tuple[Worker, BatchTrigger]], queues: Mapping[str, BatchQueue]
+    ) -> list[tuple[BatchWorker, BatchJobs]]:
         settings, site = self._settings, self._site
         batch = BatchQueues(
             "batch",
@@ -283,6 +289,41 @@ class Platform(pulumi.ComponentResource):
                 ),
                 batch=batch,
                 idempotency=self._idempotency,
+                alerts=self._alerts,
+                opts=self._opts,
+            )
+        return list(zip(known, jobs, strict=True))
+
+    def _workflows(
+        self,
+        batch: Sequence[tuple[BatchWorker, BatchJobs]],
+        by_job: Sequence[Worker],
+        queues: Mapping[str, BatchQueue],
+        after: Sequence[pulumi.Resource],
+    ) -> None:
+        """by_job: workers of tasks. after: what makes them."""
+        site, runners = self._site, dict[str, Runner]()
+        for known, jobs in batch:
+            runners[known.name] = batch_runner(known, jobs, queues, site)
+        for worker in by_job:
+            resources = worker.manifest.resources
+            runners[worker.name] = task_runner(
+                worker.name, resources.timeout_seconds, worker.manifest.retry.attempts, site
+            )
+        for workflow in self._settings.workflows:
+            StateMachine(
+                site,
+                WorkflowArgs(
+                    workflow=workflow,
+                    runners=runners,
+                    roles=roles_of([worker.name for worker in by_job], site),
+                    log_retention_days=self._settings.logs.retention_days,
+                    after=[*after, *(jobs for _, jobs in batch)],
+                ),
+                network=self._network,
+                cluster=self._cluster,
+                uploads=self._uploads,
+                results=self._results,
                 alerts=self._alerts,
                 opts=self._opts,
             )

@@ -35,6 +35,8 @@ from components.pipeline_settings import Pipeline
 from components.problems import ConfigurationError, Problem, Source, suggestion
 from components.stackfile import NAMESPACE, StackFile, engine_text, read_stack_file, secret_problem
 from components.worker import Worker, read_workers
+from components.workflow_file import read_workflows
+from workflows import Workflow
 
 
 class Network(Model):
@@ -205,7 +207,9 @@ class Tools(Model):
     load_generator: bool = False
 
 
-_WORKERS, _ENGINE, _IMAGES, _BATCH = (f"{NAMESPACE}:{name}" for name in ("workers", "engine", "images", "batch"))
+_WORKERS, _ENGINE, _IMAGES, _BATCH, _WORKFLOWS = (
+    f"{NAMESPACE}:{name}" for name in ("workers", "engine", "images", "batch", "workflows")
+)
 _SECTIONS: dict[str, Any] = {
     "network": Network, "spot": Spot, "logs": Logs, "api": Api, "data": Data, "alarms": Alarms,
     "notifications": Notifications, "engine": Engine, "images": dict[str, ImageDigest], "tools": Tools, "tags": Tags,
@@ -232,6 +236,7 @@ class Settings:
     batch: Batch
     tags: Mapping[str, str]
     workers: tuple[Worker, ...]
+    workflows: tuple[Workflow, ...] = ()
 
 
 def parse_settings(
@@ -284,9 +289,14 @@ def parse_settings(
             if name not in listed:
                 wrong = "is not a worker of this stack"
                 problems.append(source(_IMAGES).problem(wrong, (name,), right=suggestion(name, listed)))
+    flows: list[Workflow] = []
+    if _WORKFLOWS in values and _WORKFLOWS not in encrypted:
+        known = None if problems else workers  # of workers that could not be read, nothing else is said
+        flows, found = read_workflows(values[_WORKFLOWS], source(_WORKFLOWS), project_dir, stack, known)
+        problems += found
     if problems:
         raise ConfigurationError(problems)
-    return Settings(stack=stack, region=str(region), workers=tuple(workers), **sections)
+    return Settings(stack=stack, region=str(region), workers=tuple(workers), workflows=tuple(flows), **sections)
 
 
 def load_settings(project_dir: Path) -> Settings:
@@ -305,10 +315,12 @@ def _read_sections(values: Mapping[str, Any], source: Callable[[str], Source]) -
     problems: list[Problem] = []
     for key, value in values.items():
         namespace, _, name = key.partition(":")
-        if namespace != NAMESPACE or name == "workers":
+        if namespace != NAMESPACE or key in (_WORKERS, _WORKFLOWS):
             continue
         if name not in _SECTIONS:
-            problems.append(source(key).problem("is not a known key", right=suggestion(name, [*_SECTIONS, "workers"])))
+            problems.append(
+                source(key).problem("is not a known key", right=suggestion(name, [*_SECTIONS, "workers", "workflows"]))
+            )
             continue
         section, found = read_value(_SECTIONS[name], value, source(key))
         problems += found

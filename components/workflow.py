@@ -1,0 +1,259 @@
+"""A workflow as a state machine of AWS Step Functions, with its role, its logs and its alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from components.alerts import Alerts
+from components.batch_jobs import EVALUATE_ON_EXIT, BatchJobs, BatchWorker
+from components.batch_settings import BatchQueue
+from components.cluster import Cluster
+from components.network import Network
+from components.permissions import (
+    Role,
+    Statement,
+    allow,
+    invoke_function,
+    publish,
+    read_objects,
+    run_tasks,
+    stop_tasks,
+    submit_jobs,
+)
+from components.site import Site
+from components.storage import Bucket
+from components.task import CONTAINER
+from workflows import OVER_PREFIX, Runner, Size, Surroundings, Work, Workflow, definition, faults
+
+TASKS_RULE = "StepFunctionsGetEventsForECSTaskRule"
+# Of the names that begin so, the resource policy of CloudWatch Logs, which AWS keeps and which has little room, says
+# nothing one by one.
+LOG_PREFIX = "/aws/vendedlogs/states"
+DEFAULT_SHARE = "workflow"  # of jobs whose worker names none, in a queue that wants one
+METRICS = {
+    "ExecutionsFailed": "failed. Its notice, or the execution itself, says at which stage and why",
+    "ExecutionsTimedOut": "took longer than the workflow's timeout, and nothing of it was undone",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkflowArgs:
+    """runners: the stack's workers, by name. roles: family → names of the roles of its tasks.
+    after: what must be there before an execution can begin."""
+
+    workflow: Workflow
+    runners: Mapping[str, Runner]
+    roles: Mapping[str, Sequence[str]]
+    log_retention_days: int
+    after: Sequence[pulumi.Resource] = ()
+
+
+class StateMachine(pulumi.ComponentResource):
+    """name: the machine's, in AWS."""
+
+    def __init__(
+        self,
+        site: Site,
+        args: WorkflowArgs,
+        *,
+        network: Network,
+        cluster: Cluster,
+        uploads: Bucket,
+        results: Bucket,
+        alerts: Alerts,
+        opts: pulumi.ResourceOptions | None = None,
+    ):
+        workflow = args.workflow
+        name = site.name(f"flow-{workflow.name}")
+        works = _works(workflow)
+        functions = sorted({work.name for work in works if work.kind == "function"})
+        used = {work.name: args.runners[work.name] for work in works if work.kind != "function"}
+        super().__init__(
+            "serverless-batch:workflow:StateMachine",
+            workflow.name,
+            {"machine": name, "stages": [stage.name for stage in workflow.stages]},
+            opts,
+        )
+        self.machine = name  # after super(), which makes outputs of the properties of the same names
+        child = pulumi.ResourceOptions(parent=self)
+        log_group_name = f"{LOG_PREFIX}/{self.machine}"
+        logs = aws.cloudwatch.LogGroup(
+            f"flow-{workflow.name}", name=log_group_name, retention_in_days=args.log_retention_days, opts=child
+        )
+        around = Surroundings(
+            machine=self.machine,
+            partition=site.partition,
+            buckets={"uploads": uploads.bucket_name, "results": results.bucket_name},
+            topic=alerts.arn,
+            cluster=cluster.arn,
+            container=CONTAINER,
+            subnets=network.subnet_ids,
+            security_groups=[network.security_group_id],
+            assign_public_ip=network.assign_public_ip,
+            functions=site.arn("lambda", "function:"),
+            evaluate_on_exit=[_pascal(entry) for entry in EVALUATE_ON_EXIT],
+        )
+        machine = definition(workflow, used, around)
+        wrong = faults(machine)
+        if wrong:
+            raise pulumi.RunError(f"The workflow {workflow.name} became no state machine: {'; '.join(wrong)}")
+        role = Role(
+            f"flow-{workflow.name}",
+            site,
+            "states",
+            [
+                *self._may(site, args, used, functions, cluster),
+                *_objects(workflow, uploads, results),
+                *publish(alerts.arn),
+            ],
+            opts=child,
+        )
+        aws.sfn.StateMachine(
+            workflow.name,
+            name=self.machine,
+            type="STANDARD",
+            role_arn=role.arn,
+            definition=pulumi.Output.json_dumps(machine, sort_keys=True),
+            logging_configuration={
+                "level": "ALL",
+                "include_execution_data": False,  # the input of a job may be anything
+                "log_destination": logs.arn.apply(lambda arn: f"{arn}:*"),
+            },
+            tracing_configuration={"enabled": True},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
+        )
+        machine_arn = site.arn("states", f"stateMachine:{self.machine}")
+        for metric, what in METRICS.items():
+            alerts.when_more_than(
+                0,
+                f"flow-{workflow.name}-executions-{metric.removeprefix('Executions').lower()}",
+                namespace="AWS/States",
+                metric=metric,
+                dimensions={"StateMachineArn": machine_arn},
+                description=f"An execution of the workflow {workflow.name} {what}.",
+                parent=self,
+            )
+        self.register_outputs({"machine": self.machine})
+
+    def _may(
+        self,
+        site: Site,
+        args: WorkflowArgs,
+        used: Mapping[str, Runner],
+        functions: Sequence[str],
+        cluster: Cluster,
+    ) -> list[Statement]:
+        """Whatever its stages call, and nothing else."""
+        statements = [*_deliver_logs(), *_trace()]
+        sizes = [size for runner in used.values() for size in runner.sizes]
+        families = sorted(runner.target for runner in used.values() if runner.kind == "task")
+        if sizes:
+            definitions, queues = ({getattr(size, key) for size in sizes} for key in ("definition", "queue"))
+            statements += [*submit_jobs(site, sorted(definitions), sorted(queues)), *_follow_jobs(site)]
+        if families:
+            roles = [role for family in families for role in args.roles[family]]
+            statements += run_tasks(site, cluster.cluster_name, families, roles)
+            statements += [*stop_tasks(site, cluster.cluster_name), *_follow_by_rule(site, TASKS_RULE)]
+        for name in functions:
+            statements += invoke_function(site.arn("lambda", f"function:{name}"))
+        if any(stage.fan_out for stage in args.workflow.stages):
+            statements += _run_maps(site, self.machine)
+        return statements
+
+
+def _works(workflow: Workflow) -> list[Work]:
+    return [work for stage in workflow.stages for work in (stage.work, stage.compensate) if work]
+
+
+def _objects(workflow: Workflow, uploads: Bucket, results: Bucket) -> list[Statement]:
+    """Lists for fan-outs, and what workers wrote as their results."""
+    buckets = {"uploads": uploads, "results": results}
+    over = sorted({stage.fan_out.bucket for stage in workflow.stages if stage.fan_out and _of_objects(stage.fan_out)})
+    statements = [statement for bucket in over for statement in _list_objects(buckets[bucket].arn)]
+    writers = sorted({work.name for work in _works(workflow) if work.kind != "function"})
+    return statements + [one for name in writers for one in read_objects(results.arn, f"{name}/")]
+
+
+def _of_objects(fan_out: Any) -> bool:
+    return fan_out.over == OVER_PREFIX
+
+
+def _pascal(entry: Mapping[str, str]) -> dict[str, str]:
+    """An entry of a retry strategy as Step Functions writes it."""
+    words = {key: "".join(part.capitalize() for part in key.split("_")) for key in entry}
+    return {words[key]: value.upper() if key == "action" else value for key, value in entry.items()}
+
+
+def batch_runner(worker: BatchWorker, jobs: BatchJobs, queues: Mapping[str, BatchQueue], site: Site) -> Runner:
+    return Runner(
+        kind="batch",
+        name=worker.name,
+        timeout=worker.timeout,
+        attempts=worker.attempts,
+        sizes=[
+            Size(
+                up_to=tier.up_to,
+                vcpu=tier.vcpu,
+                memory=tier.memory,
+                queue=site.name(tier.queue),
+                definition=jobs.definitions[tier.queue],
+                share=(worker.share or DEFAULT_SHARE) if queues[tier.queue].shares else None,
+            )
+            for tier in worker.tiers
+        ],
+    )
+
+
+def task_runner(name: str, timeout: int, attempts: int, site: Site) -> Runner:
+    return Runner(kind="task", name=name, target=site.name(name), timeout=timeout, attempts=attempts)
+
+
+def roles_of(workers: Sequence[str], site: Site) -> dict[str, list[str]]:
+    """Family → names of the roles of a worker's tasks, as its task definition has them."""
+    return {site.name(name): [site.name(f"{name}-{kind}") for kind in ("execution", "task")] for name in workers}
+
+
+def _follow_jobs(site: Site) -> list[Statement]:
+    """What Step Functions needs to wait for jobs of AWS Batch, and to end one that nobody waits for any more."""
+    # DescribeJobs knows no resource, and a job's id is not known before it is submitted.
+    return [
+        allow(["batch:DescribeJobs"], ["*"]),
+        allow(["batch:TerminateJob"], [site.arn("batch", "job/*")]),
+        *_follow_by_rule(site, "StepFunctionsGetEventsForBatchJobsRule"),
+    ]
+
+
+def _follow_by_rule(site: Site, rule: str) -> list[Statement]:
+    """The account's one rule by which Step Functions hears of ends; it makes the rule itself."""
+    return [allow(["events:DescribeRule", "events:PutRule", "events:PutTargets"], [site.arn("events", f"rule/{rule}")])]
+
+
+def _list_objects(bucket_arn: str) -> list[Statement]:
+    return [allow(["s3:ListBucket"], [bucket_arn])]
+
+
+def _run_maps(site: Site, machine: str) -> list[Statement]:
+    """A state machine's own Distributed Maps, whose pieces are executions."""
+    machine_arn = site.arn("states", f"stateMachine:{machine}")
+    runs = site.arn("states", f"execution:{machine}/*")
+    return [
+        allow(["states:StartExecution"], [machine_arn]),
+        allow(["states:DescribeExecution", "states:StopExecution"], [runs]),
+    ]
+
+
+def _deliver_logs() -> list[Statement]:
+    """What a service needs to have its logs delivered. Source: logging, AWS Step Functions developer guide."""
+    actions = ["CreateLogDelivery", "DeleteLogDelivery", "DescribeLogGroups", "DescribeResourcePolicies"]
+    actions += ["GetLogDelivery", "ListLogDeliveries", "PutResourcePolicy", "UpdateLogDelivery"]
+    return [allow([f"logs:{action}" for action in actions], ["*"])]  # the actions know no resource
+
+
+def _trace() -> list[Statement]:
+    actions = ["GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments"]
+    return [allow([f"xray:{action}" for action in actions], ["*"])]  # the actions know no resource

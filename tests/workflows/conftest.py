@@ -1,0 +1,8 @@
+"""What the tests of components have, for this folder's."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "components"))
