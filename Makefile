@@ -6,6 +6,9 @@ RUN := $(VENV)/bin/python
 REQUIREMENTS := requirements.txt workers/requirements.txt $(wildcard workers/*/requirements.txt)
 INSTALLED := $(VENV)/.installed
 
+# Every task is a process of its own: without compiled modules each would compile its packages anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo up check resources test lint format lock clean
 

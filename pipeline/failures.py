@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -20,10 +20,5 @@ def each(workers: Iterable[str], step: Callable[[str], None]) -> None:
         except (StepFailed, BotoCoreError, ClientError) as error:
             failed[worker] = str(error)
             print(f"{worker}: FAILED: {error}", flush=True)
-    tell(failed)
-
-
-def tell(failed: Mapping[str, str]) -> None:
-    """StepFailed if there is any; worker → reason."""
     if failed:
         raise StepFailed("; ".join(f"{worker}: {reason}" for worker, reason in failed.items()))

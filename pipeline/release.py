@@ -40,10 +40,12 @@ class Release:
         each(images, lambda worker: self._release(worker, images[worker]))
 
     def _release(self, worker: str, image: str) -> None:
-        before = self._before(worker, image)
-        # First of all, so that a `pulumi up` in between goes the same way instead of back.
-        if self._released.image(worker) != image:
+        before = self._released.image(worker)
+        if before != image:
+            # First of all, so that a `pulumi up` in between goes the same way instead of back.
             self._released.set(worker, image)
+        elif worker in self._services:  # a release that was cut off has recorded the image, and maybe done no more
+            before = self._running(self._stack.family(worker))
         try:
             self._roll_out(worker, image)
         except Exception:
@@ -53,13 +55,6 @@ class Release:
                 self._roll_out(worker, before)
             raise
         print(f"{worker}: runs {image}", flush=True)
-
-    def _before(self, worker: str, image: str) -> str:
-        """What the worker's tasks ran, also if a release that was cut off has recorded the new image already."""
-        recorded = self._released.image(worker)
-        if recorded == image and worker in self._services:
-            return self._running(self._stack.family(worker))
-        return recorded
 
     def _roll_out(self, worker: str, image: str) -> None:
         definition = self._definitions.with_image(self._stack.family(worker), image)

@@ -48,6 +48,7 @@ class Control:
             "waiting": self._waiting,
             "written": self._written,
             "letters": self._letters,
+            "uploads": self._uploads,
             "put": self._put,
             "fetch": self._fetch,
             "run": self._run,
@@ -161,14 +162,18 @@ class Control:
         dead_letters.let_go(letters)
         return {letter.message_id: (letter.key, letter.reason) for letter in letters}
 
+    def _uploads(self, wish: dict[str, Any]) -> str:
+        """The bucket of a scheduled worker's uploads."""
+        return self._scheduled_worker(wish["worker"]).uploads()
+
     def _put(self, wish: dict[str, Any]) -> None:
-        """Store a file of this machine among the uploads, for a scheduled worker."""
-        self._scheduled_worker(wish["worker"]).put(Path(wish["file"]), wish["key"])
+        """Store a file of this machine as an object, `s3://bucket/key`."""
+        bucket, key = _object(wish["place"])
+        self._cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=Path(wish["file"]).read_bytes())
 
     def _fetch(self, wish: dict[str, Any]) -> None:
         """Write an object, `s3://bucket/key`, to a file of this machine."""
-        bucket, _, key = wish["place"].removeprefix("s3://").partition("/")
-        self._cloud.client("s3").download_file(bucket, key, wish["file"])
+        self._cloud.client("s3").download_file(*_object(wish["place"]), wish["file"])
 
     def _run(self, wish: dict[str, Any]) -> str:
         """Start a scheduled worker as its schedule would, at an instant or now; the id of the job."""
@@ -242,6 +247,12 @@ def ask(project: Path, stack: str, command: str, **wish: Any) -> Any:
     if answer.status != 200:
         raise ProgramError(answer.data.decode() or f"The sandbox refused ({answer.status}).")
     return answer.json()
+
+
+def _object(place: str) -> tuple[str, str]:
+    """Bucket and key of `s3://bucket/key`."""
+    bucket, _, key = place.removeprefix("s3://").partition("/")
+    return bucket, key
 
 
 def _dead(name: str, cloud: Cloud, backlogs: dict[str, tuple[int, int]]) -> int | None:

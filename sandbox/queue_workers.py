@@ -8,6 +8,7 @@ from components.manifest import read_manifest
 from components.queue_trigger import QueueTrigger
 from sandbox.cloud import Cloud
 from sandbox.compute.services import Service
+from sandbox.containers import environment
 from sandbox.program import ProgramError
 
 
@@ -44,11 +45,9 @@ def queue_workers(cloud: Cloud) -> dict[str, QueueWorker]:
     """By name."""
     found: dict[str, QueueWorker] = {}
     for service in cloud.compute.services.all():
-        described = cloud.client("ecs").describe_task_definition(taskDefinition=service.model.task_definition)
-        [container, *_] = described["taskDefinition"]["containerDefinitions"]
-        environment = {item["name"]: item["value"] for item in container["environment"]}
-        name = environment["WORKER"]
-        found[name] = QueueWorker(name, service, environment, _trigger(cloud, name))
+        declared = environment(cloud, service.model.task_definition)
+        name = declared["WORKER"]
+        found[name] = QueueWorker(name, service, declared, _trigger(cloud, name))
     return found
 
 

@@ -33,8 +33,10 @@ def run(
     uploads: folder whose files are uploaded before, each with its path in the folder as key.
     out: folder to which what the job has written is copied.
     """
-    for file, key in _files(uploads) if uploads else ():
-        ask(project, stack, "put", worker=worker, file=str(file), key=key)
+    if uploads:
+        files, bucket = _files(uploads), ask(project, stack, "uploads", worker=worker)
+        for file, key in files:
+            ask(project, stack, "put", file=str(file), place=f"s3://{bucket}/{key}")
     job_id = ask(project, stack, "run", worker=worker, at=at)
     console.print(f"Job {job_id}", markup=False)
     deadline, shown = time.monotonic() + patience_seconds, None

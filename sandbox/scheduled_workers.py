@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -13,6 +12,7 @@ from jobs import Job
 from sandbox.cloud import Cloud
 from sandbox.compute.functions import FunctionError
 from sandbox.compute.scheduler import Schedule
+from sandbox.containers import environment
 
 
 class NotStarted(Exception):
@@ -44,17 +44,12 @@ class ScheduledWorker:
             raise NotStarted(f"The starter refused: {answer.get('refused', answer)}")
         return answer["job_id"]
 
-    def put(self, file: Path, key: str) -> None:
-        """Store a file of this machine in the bucket of uploads."""
-        self.cloud.client("s3").put_object(Bucket=self._uploads(), Key=key, Body=file.read_bytes())
-
-    def _uploads(self) -> str:
-        ecs = self.cloud.client("ecs")
-        for family in ecs.list_task_definition_families()["families"]:
-            definition = ecs.describe_task_definition(taskDefinition=family)["taskDefinition"]
-            environment = {item["name"]: item["value"] for item in definition["containerDefinitions"][0]["environment"]}
-            if environment.get("WORKER") == self.name:
-                return environment["UPLOADS_BUCKET"]
+    def uploads(self) -> str:
+        """The bucket of its uploads."""
+        for family in self.cloud.client("ecs").list_task_definition_families()["families"]:
+            declared = environment(self.cloud, family)
+            if declared.get("WORKER") == self.name:
+                return declared["UPLOADS_BUCKET"]
         raise LookupError(f"no task definition of {self.name}")
 
     def outcome(self, job_id: str) -> dict[str, Any]:

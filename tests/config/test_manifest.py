@@ -3,7 +3,8 @@ from pathlib import Path
 import fastjsonschema
 import pytest
 
-from components.manifest import BucketGrant, Manifest, ModelGrant, SecretGrant, read_manifest
+from components.manifest import BucketGrant, ModelGrant, SecretGrant
+from tests.manifests import Read, reader
 
 HEAD = """\
 description: Alternative text for an image.
@@ -14,13 +15,8 @@ INPUT = "input: {type: object, required: [key], properties: {key: {type: string}
 
 
 @pytest.fixture
-def read(tmp_path: Path):
-    def read(text: str) -> tuple[Manifest | None, list[str]]:
-        (tmp_path / "worker.yaml").write_text(text)
-        manifest, problems = read_manifest(tmp_path / "worker.yaml", "worker.yaml")
-        return manifest, [str(problem) for problem in problems]
-
-    return read
+def read(tmp_path: Path) -> Read:
+    return reader(tmp_path)
 
 
 def test_a_short_manifest_gets_the_defaults(read) -> None:

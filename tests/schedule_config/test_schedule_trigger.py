@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from components.manifest import Manifest, read_manifest
 from components.schedule_trigger import ScheduleTrigger
 from schedules import Cron
+from tests.manifests import Read, reader
 
 MANIFEST = """\
 description: The report of the day.
@@ -20,13 +20,8 @@ input: {type: object}
 
 
 @pytest.fixture
-def read(tmp_path: Path):
-    def read(text: str) -> tuple[Manifest | None, list[str]]:
-        (tmp_path / "worker.yaml").write_text(text)
-        manifest, problems = read_manifest(tmp_path / "worker.yaml", "worker.yaml")
-        return manifest, [str(problem) for problem in problems]
-
-    return read
+def read(tmp_path: Path) -> Read:
+    return reader(tmp_path)
 
 
 @pytest.fixture
