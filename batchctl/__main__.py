@@ -20,7 +20,7 @@ from batchctl.audit import Audit
 from batchctl.letters import DeadLetters, NoQueue
 from batchctl.proof import result_is_there
 from batchctl.redrive import Wish, redrive
-from batchjobs import Names, Refused
+from batchjobs import Refused
 from components.problems import ConfigurationError
 from components.site import Site
 from components.stackfile import NAMESPACE, engine_config
@@ -67,7 +67,7 @@ def _arguments(command: Sequence[str] | None) -> argparse.Namespace:
 
 def _job(arguments: argparse.Namespace) -> int:
     session, site = _place(arguments.stack)
-    return batch_jobs.run(arguments, session, Names(site.name("").rstrip("-"), site.name("idempotency")))
+    return batch_jobs.run(arguments, session, batch_jobs.names_of(site))
 
 
 def _redrive(arguments: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ import boto3
 import yaml
 
 from batchjobs import Jobs, Names, Progress, Refused, Submitted, clients, read_set
+from components.site import Site
 
 UNDER_WAY = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
 STATUSES = (*UNDER_WAY, "SUCCEEDED", "FAILED")
@@ -26,6 +27,10 @@ def add_commands(parser: argparse.ArgumentParser, command: Callable[[argparse.Na
         sub = add(commands)
         sub.add_argument("--stack", default="dev", help="name of the stack")
         sub.set_defaults(command=command)
+
+
+def names_of(site: Site) -> Names:
+    return Names(site.name("").rstrip("-"), site.name("idempotency"))
 
 
 def run(arguments: argparse.Namespace, session: boto3.Session, names: Names) -> int:
@@ -46,8 +51,11 @@ def _add_submit(commands: Any) -> argparse.ArgumentParser:
     sub.add_argument("--queue", help="another queue than the worker's")
     sub.add_argument("--share", help="share identifier, for a queue with shares")
     sub.add_argument("--size", type=int, metavar="BYTES", help="of the input, if it is not to be looked up")
+    text = "a file, or a folder of files, to put into the worker's uploads before: a key is its name or path below that"
+    sub.add_argument("--upload", type=Path, metavar="PATH", help=text)
     sub.add_argument("--set", type=Path, metavar="FILE", help="a map of jobs by name, as YAML or JSON")
     sub.add_argument("--wait", action="store_true", help="and wait until they have ended")
+    _add_out(sub)
     sub.set_defaults(run=_submit)
     return sub
 
@@ -57,8 +65,14 @@ def _add_wait(commands: Any) -> argparse.ArgumentParser:
     sub = commands.add_parser("wait", help=text, description=text)
     sub.add_argument("jobs", nargs="+", metavar="JOB")
     sub.add_argument("--patience", type=float, metavar="SECONDS", help="how long, for each (default: for ever)")
-    sub.set_defaults(run=lambda jobs, arguments: _wait(jobs, arguments.jobs, arguments.patience))
+    _add_out(sub)
+    sub.set_defaults(run=lambda jobs, arguments: _wait(jobs, arguments.jobs, arguments.patience, arguments.out))
     return sub
+
+
+def _add_out(parser: argparse.ArgumentParser) -> None:
+    text = "write what they have written to files below this folder, once they have succeeded"
+    parser.add_argument("--out", type=Path, metavar="DIR", help=text)
 
 
 def _add_cancel(commands: Any) -> argparse.ArgumentParser:
@@ -93,21 +107,27 @@ def _add_list(commands: Any) -> argparse.ArgumentParser:
 
 
 def _submit(jobs: Jobs, arguments: argparse.Namespace) -> int:
+    if arguments.out and not arguments.wait:
+        raise Refused("--out goes with --wait.")
     if arguments.set:
         submitted = _submit_set(jobs, arguments)
     else:
         if not arguments.worker or arguments.input is None:
             raise Refused("Name a worker and its --input, or a --set of jobs.")
+        if arguments.upload:
+            jobs.upload(arguments.worker, arguments.upload)
         fields = ("key", "array", "after", "after_each", "sequential", "queue", "share", "size")
         more = {field: getattr(arguments, field) for field in fields}
         submitted = {"": jobs.submit(arguments.worker, _input(arguments.input), **more)}
     for name, one in submitted.items():
         _tell(name, one)
-    return _wait(jobs, [one.job_id for one in submitted.values()], None) if arguments.wait else 0
+    if not arguments.wait:
+        return 0
+    return _wait(jobs, [one.job_id for one in submitted.values()], None, arguments.out)
 
 
 def _submit_set(jobs: Jobs, arguments: argparse.Namespace) -> dict[str, Submitted]:
-    given = ("worker", "input", "array", "after_each", "queue", "share", "size")
+    given = ("worker", "input", "array", "after_each", "queue", "share", "size", "upload")
     if arguments.after or arguments.sequential or any(getattr(arguments, name) is not None for name in given):
         raise Refused("With --set, everything about a job stands in the file; only --key and --wait go with it.")
     try:
@@ -140,7 +160,7 @@ def _tell(name: str, one: Submitted) -> None:
     print(f"{f'{name}: ' if name else ''}{one.job_id} {one.worker}{array}; {told}")
 
 
-def _wait(jobs: Jobs, job_ids: Sequence[str], patience: float | None) -> int:
+def _wait(jobs: Jobs, job_ids: Sequence[str], patience: float | None, out: Path | None) -> int:
     good = True
     for job_id in job_ids:
         line = _Line(job_id)
@@ -148,6 +168,8 @@ def _wait(jobs: Jobs, job_ids: Sequence[str], patience: float | None) -> int:
         line.end()
         if progress.status == "SUCCEEDED":
             print(f"  results: {progress.results}" if progress.results else "")
+            for path in jobs.fetch(job_id, out) if out else ():
+                print(f"  {path}")
         elif progress.status == "FAILED":
             print(f"  {jobs.why(job_id)}")
         else:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -67,6 +68,39 @@ class Jobs:
     ) -> Progress:
         """Until it and what takes its place have ended, or patience has. told: whenever it is looked at."""
         return self._following.wait(job_id, told, patience_seconds)
+
+    def upload(self, worker: str, path: Path) -> list[str]:
+        """Put a file, or all below a folder, where the worker reads; the keys: its name, or the path below the folder.
+
+        `Refused` if there is none, or no such worker.
+        """
+        bucket = self._submissions.worker(worker).uploads
+        files = {path.name: path} if path.is_file() else {f.relative_to(path).as_posix(): f for f in _files(path)}
+        if not files:
+            raise Refused(f"{path} is no file, and no folder with files.")
+        for key, file in files.items():
+            self._clients.s3.upload_file(str(file), bucket, key)
+        return list(files)
+
+    def fetch(self, job_id: str, folder: Path) -> list[Path]:
+        """Write what a job has written to files below a folder, by its keys; the files.
+
+        `Refused` if there is no such job, or if it is not known where it writes.
+        """
+        results = self._following.progress(job_id).results
+        if not results:
+            raise Refused(f"The job {job_id} has not been submitted by key: where it writes is not known.")
+        bucket, _, prefix = results.removeprefix("s3://").partition("/")
+        pages = self._clients.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        fetched = []
+        for key in (one["Key"] for page in pages for one in page.get("Contents", [])):
+            file = folder / key.removeprefix(prefix)
+            if not file.resolve().is_relative_to(folder.resolve()):
+                raise Refused(f"s3://{bucket}/{key} would be written outside {folder}.")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._clients.s3.download_file(bucket, key, str(file))
+            fetched.append(file)
+        return fetched
 
     def cancel(self, job_id: str, reason: str) -> list[str]:
         """End a job in whatever state it is, and what has taken its place; the jobs that had not ended. `Refused`"""
@@ -181,6 +215,10 @@ class Jobs:
             for page in self._clients.batch.get_paginator("list_jobs").paginate(arrayJobId=job_id, jobStatus=status)
             for part in page["jobSummaryList"]
         ]
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.is_file())
 
 
 def _definition(job: Mapping[str, Any]) -> str:

@@ -219,8 +219,8 @@ def call_of(
         call["arrayProperties"] = {"size": size}
     if depends_on:
         call["dependsOn"] = depends_on
-    if share:
-        call["shareIdentifier"] = share
+    if share:  # AWS Batch then wants a priority within the share, too; they are all alike
+        call |= {"shareIdentifier": share, "schedulingPriorityOverride": 0}
     return call
 
 

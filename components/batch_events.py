@@ -17,7 +17,7 @@ from components.batch_queues import BatchQueues
 from components.batch_settings import BatchAlarms
 from components.function import Function, FunctionArgs
 from components.metric import Metric
-from components.permissions import consume_queue, events_send, publish, see_jobs, submit_jobs, write_items
+from components.permissions import events_send, publish, see_jobs, submit_jobs, take_messages, write_items
 from components.queue import DeadLetterQueue, Queue
 from components.site import Site
 from components.tables import IdempotencyTable
@@ -145,7 +145,7 @@ class BatchEvents(pulumi.ComponentResource):
                 folder=FUNCTION,
                 environment={"IDEMPOTENCY_TABLE": self._idempotency.table_name, "TOPIC_ARN": self._alerts.arn},
                 statements=[
-                    *consume_queue(queue.arn),
+                    *take_messages(queue.arn),
                     *submit_jobs(self._site, sorted(definitions), sorted(self._batch.names.values())),
                     *see_jobs(),
                     *write_items(self._idempotency.arn, create=True, delete=True, keys=KEYS),

@@ -65,8 +65,8 @@ class BatchWorker:
 class BatchJobs(pulumi.ComponentResource):
     """What AWS Batch knows of one worker.
 
-    definitions: queue → name of the definition for it. A definition is for Fargate or for EC2; a worker whose tiers
-        need both has one for each, alike in all else.
+    names: of its definitions, the one for its own queue first. definitions: queue → name of the definition for it.
+    A definition is for Fargate or for EC2; a worker whose tiers need both has one for each, alike in all else.
     """
 
     def __init__(
@@ -106,6 +106,7 @@ class BatchJobs(pulumi.ComponentResource):
             },
             opts,
         )
+        self.names = list(names.values())  # after super(), which makes an output of the property of the same name
         child = pulumi.ResourceOptions(parent=self)
         log_group = aws.cloudwatch.LogGroup(
             worker.name,
@@ -140,6 +141,10 @@ class BatchJobs(pulumi.ComponentResource):
                 retry_strategy={"attempts": worker.attempts, "evaluate_on_exits": list(EVALUATE_ON_EXIT)},
                 timeout={"attempt_duration_seconds": worker.timeout + GRACE_SECONDS},
                 propagate_tags=True,
+                # The image pipeline makes revisions that the engine knows nothing of. The image that a stack names in
+                # the place of what was shipped may be that of the engine's last revision, which is not the newest any
+                # more: then it is this change that makes a newer one.
+                deregister_on_new_revision=not task.shipped,
                 tags={"worker": worker.name},
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[log_group, execution, job, *task.after]),
             )

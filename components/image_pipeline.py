@@ -17,6 +17,7 @@ from components.network import Network
 from components.permissions import (
     Role,
     Statement,
+    define_jobs,
     define_tasks,
     find_images,
     hand_over_roles,
@@ -28,6 +29,7 @@ from components.permissions import (
     run_builds,
     run_tasks,
     scale_services,
+    see_job_definitions,
     stop_tasks,
     use_connection,
     write_objects,
@@ -71,6 +73,7 @@ class ImagePipeline(pulumi.ComponentResource):
         settings: Pipeline,
         workers: Sequence[ShippedWorker],
         *,
+        job_definitions: Mapping[str, Sequence[str]],
         network: Network,
         cluster: Cluster,
         uploads: Bucket,
@@ -82,6 +85,7 @@ class ImagePipeline(pulumi.ComponentResource):
     ):
         """
         settings: with a source. workers: at least one.
+        job_definitions: of each worker of Batch jobs, the names of its definitions, its own first.
         after: what runs the workers. A new pipeline starts at once, and would miss what is not there yet.
         protect: artifacts and layers are not deleted with the stack.
         """
@@ -99,6 +103,9 @@ class ImagePipeline(pulumi.ComponentResource):
             opts,
         )
         self._site, self._settings, self._workers = site, settings, workers
+        self._job_definitions = {
+            worker.name: job_definitions[worker.name] for worker in workers if worker.name in job_definitions
+        }
         self._network, self._cluster, self._uploads, self._alerts = network, cluster, uploads, alerts
         self._after = list(after)
         self._days, self._child = log_retention_days, pulumi.ResourceOptions(parent=self)
@@ -174,11 +181,13 @@ class ImagePipeline(pulumi.ComponentResource):
                 "SECURITY_GROUPS": network.security_group_id,
                 "ASSIGN_PUBLIC_IP": "ENABLED" if network.assign_public_ip else "DISABLED",
                 "UPLOADS_BUCKET": self._uploads.bucket_name,
+                **self._about_jobs(),
                 **({"SAMPLED": ",".join(sampled)} if sampled else {}),
             },
             [
                 *read_parameters(*self._parameters()),
                 *define_tasks(site, canaries),
+                *(see_job_definitions() if self._job_definitions else []),
                 *run_tasks(site, cluster, canaries, self._roles()),
                 *stop_tasks(site, cluster),
                 *(
@@ -192,15 +201,23 @@ class ImagePipeline(pulumi.ComponentResource):
     def _release(self) -> BuildProject:
         site, cluster = self._site, self._cluster.cluster_name
         services = [worker.name for worker in self._workers if worker.service]
+        families = [site.name(worker.name) for worker in self._workers if worker.name not in self._job_definitions]
+        definitions = [name for names in self._job_definitions.values() for name in names]
         return self._project(
             "release",
             "Makes the stack's tasks run the new images",
             "pipeline/rollout.yml",
-            {"STEP": "release", "CLUSTER": cluster, **({"SERVICES": ",".join(services)} if services else {})},
+            {
+                "STEP": "release",
+                "CLUSTER": cluster,
+                **({"SERVICES": ",".join(services)} if services else {}),
+                **self._about_jobs(),
+            },
             [
                 *read_parameters(*self._parameters()),
                 *write_parameters(*self._parameters()),
-                *define_tasks(site, [site.name(worker.name) for worker in self._workers]),
+                *(define_tasks(site, families) if families else []),
+                *(define_jobs(site, definitions) if definitions else []),
                 *hand_over_roles(site, self._roles()),
                 *(scale_services(site, cluster, [site.name(worker) for worker in services]) if services else []),
             ],
@@ -292,5 +309,11 @@ class ImagePipeline(pulumi.ComponentResource):
         ]
 
     def _roles(self) -> list[str]:
-        """Names of the roles that the workers' tasks have, as `components.task` makes them."""
-        return [self._site.name(f"{worker.name}-{kind}") for worker in self._workers for kind in ("execution", "task")]
+        """Names of the roles that the workers' tasks and jobs have, as `components.task` and `batch_jobs` make them."""
+        own = {worker.name: "job" if worker.name in self._job_definitions else "task" for worker in self._workers}
+        return [self._site.name(f"{name}-{kind}") for name in own for kind in ("execution", own[name])]
+
+    def _about_jobs(self) -> dict[str, str]:
+        """The variable that says which workers have jobs of Batch, if there are any."""
+        pairs = [f"{worker}:{name}" for worker, names in self._job_definitions.items() for name in names]
+        return {"JOB_DEFINITIONS": ",".join(pairs)} if pairs else {}

@@ -57,6 +57,11 @@ def write_objects(bucket_arn: str, prefix: str = "") -> list[Statement]:
     return [allow(["s3:PutObject"], [f"{bucket_arn}/{prefix}*"])]
 
 
+def list_objects(bucket_arn: str, prefix: str = "") -> list[Statement]:
+    """List objects below a prefix, or all."""
+    return [allow(["s3:ListBucket"], [bucket_arn], {"StringLike": {"s3:prefix": [f"{prefix}*"]}} if prefix else None)]
+
+
 def read_secret(secret_arn: str) -> list[Statement]:
     return [allow(["secretsmanager:GetSecretValue"], [secret_arn])]
 
@@ -88,6 +93,11 @@ def consume_queue(*queue_arns: str) -> list[Statement]:
     """What an event source mapping needs, and what changes a received message."""
     actions = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
     return [allow(actions, queue_arns)]
+
+
+def take_messages(*queue_arns: str) -> list[Statement]:
+    """What an event source mapping needs by itself."""
+    return [allow(["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"], queue_arns)]
 
 
 def hold_messages(*queue_arns: str) -> list[Statement]:
@@ -166,20 +176,89 @@ def _tasks(site: Site, cluster: str, *actions: str) -> list[Statement]:
 
 
 def submit_jobs(site: Site, definitions: Sequence[str], queues: Sequence[str]) -> list[Statement]:
-    """Submit jobs of these definitions, whatever the revision, to these queues, with tags."""
-    jobs = site.arn("batch", "job/*")  # a job's id is not known before it is submitted
-    resources = [
-        *(site.arn("batch", f"job-definition/{name}{revision}") for name in definitions for revision in ("", ":*")),
-        *(site.arn("batch", f"job-queue/{queue}") for queue in queues),
-        jobs,
+    """Submit jobs of these definitions, whatever the revision, to these queues; a job with tags would need more."""
+    return [
+        allow(
+            ["batch:SubmitJob"],
+            [
+                *_job_definitions(site, definitions),
+                *(site.arn("batch", f"job-queue/{queue}") for queue in queues),
+                site.arn("batch", "job/*"),  # a job's id is not known before it is submitted
+            ],
+        )
     ]
-    return [allow(["batch:SubmitJob"], resources), allow(["batch:TagResource"], [jobs])]
 
 
 def see_jobs() -> list[Statement]:
     """See all jobs and queues of the account."""
     # The actions know no resource.
     return [allow(["batch:DescribeJobQueues", "batch:DescribeJobs", "batch:ListJobs"], ["*"])]
+
+
+def see_job_definitions() -> list[Statement]:
+    return [allow(["batch:DescribeJobDefinitions"], ["*"])]  # the action knows no resource
+
+
+def define_jobs(site: Site, definitions: Sequence[str]) -> list[Statement]:
+    """Read job definitions, and add revisions to these with the tags of those before."""
+    return [
+        *see_job_definitions(),
+        allow(["batch:RegisterJobDefinition"], [site.arn("batch", f"job-definition/{name}") for name in definitions]),
+        # Asked for with tags, of what is made and of what the call names. AWS Batch has no key that says it is only so.
+        allow(["batch:TagResource"], _job_definitions(site, definitions)),
+    ]
+
+
+def _job_definitions(site: Site, names: Sequence[str]) -> list[str]:
+    """ARNs without and with revisions."""
+    return [site.arn("batch", f"job-definition/{name}{revision}") for name in names for revision in ("", ":*")]
+
+
+# Whoever waits for jobs or tasks in Step Functions needs what its developer guide lists at "Run a Job (.sync)".
+
+
+def follow_jobs(site: Site) -> list[Statement]:
+    """Let Step Functions wait for jobs of AWS Batch, and end one that nobody waits for any more."""
+    return [
+        allow(["batch:DescribeJobs"], ["*"]),  # the action knows no resource
+        allow(["batch:TerminateJob"], [site.arn("batch", "job/*")]),  # a job's id is not known before it is submitted
+        *_hear_of_ends(site, "StepFunctionsGetEventsForBatchJobsRule"),
+    ]
+
+
+def follow_tasks(site: Site, cluster: str) -> list[Statement]:
+    """Let Step Functions wait for tasks that it may run, and stop one that nobody waits for any more."""
+    return [*stop_tasks(site, cluster), *_hear_of_ends(site, "StepFunctionsGetEventsForECSTaskRule")]
+
+
+def _hear_of_ends(site: Site, rule: str) -> list[Statement]:
+    """Make the account's one rule by which Step Functions hears of ends, if it is not there."""
+    return [allow(["events:DescribeRule", "events:PutRule", "events:PutTargets"], [site.arn("events", f"rule/{rule}")])]
+
+
+def run_maps(site: Site, machine: str) -> list[Statement]:
+    """Let a state machine run its own Distributed Maps, whose pieces are executions `<machine>/<label>:<id>`.
+
+    Source: IAM policies for using Distributed Map states, AWS Step Functions developer guide.
+    """
+    pieces = [site.arn("states", f"execution:{machine}{rest}") for rest in ("/*", ":*")]
+    return [
+        allow(["states:StartExecution"], [site.arn("states", f"stateMachine:{machine}")]),
+        allow(["states:DescribeExecution", "states:StopExecution"], pieces),
+    ]
+
+
+def deliver_logs() -> list[Statement]:
+    """Have logs delivered by CloudWatch. Source: logging, AWS Step Functions developer guide."""
+    actions = ["CreateLogDelivery", "DeleteLogDelivery", "DescribeLogGroups", "DescribeResourcePolicies"]
+    actions += ["GetLogDelivery", "ListLogDeliveries", "PutResourcePolicy", "UpdateLogDelivery"]
+    return [allow([f"logs:{action}" for action in actions], ["*"])]  # the actions know no resource
+
+
+def trace() -> list[Statement]:
+    """Send traces to X-Ray."""
+    actions = ["GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments"]
+    return [allow([f"xray:{action}" for action in actions], ["*"])]  # the actions know no resource
 
 
 def join_clusters(site: Site, name: str) -> list[Statement]:
@@ -360,7 +439,7 @@ def assumed_by(site: Site, service: str) -> list[Statement]:
             "ArnLike": {"aws:SourceArn": site.arn("ecs", "*")},
             "StringEquals": {"aws:SourceAccount": site.account},
         }
-    elif service in ("codebuild", "codepipeline", "events", "pipes", "scheduler"):
+    elif service in ("codebuild", "codepipeline", "events", "pipes", "scheduler", "states"):
         statement["Condition"] = {"StringEquals": {"aws:SourceAccount": site.account}}
     return [statement]  # Lambda, API Gateway and EC2 are not known to send source keys when they assume a role
 

@@ -31,7 +31,7 @@ from components.queue_worker import QueueWorkers, QueueWorkersArgs
 from components.schedule_trigger import ScheduleTrigger
 from components.scheduled_tasks import ScheduledTask, ScheduledTasks, ScheduledTasksArgs
 from components.settings import NAMESPACE, Settings
-from components.shipping import shipped_workers, ships
+from components.shipping import shipped_workers
 from components.site import Site
 from components.storage import Bucket
 from components.tables import IdempotencyTable, JobsTable
@@ -118,11 +118,12 @@ class Platform(pulumi.ComponentResource):
                 site,
                 settings.pipeline,
                 shipped,
+                job_definitions={worker.name: jobs.names for worker, jobs in declared},
                 network=self._network,
                 cluster=self._cluster,
                 uploads=self._uploads,
                 alerts=self._alerts,
-                after=running,
+                after=[*running, *(jobs for _, jobs in declared)],
                 protect=data.protect,
                 log_retention_days=settings.logs.retention_days,
                 opts=self._opts,
@@ -459,7 +460,7 @@ class Platform(pulumi.ComponentResource):
     def _image(self, worker: Worker) -> WorkerImage | None:
         """The worker's repository with the image that is named, or released, or else built; None for one elsewhere."""
         architecture = worker.manifest.resources.architecture
-        released = self._settings.pipeline.source is not None and ships(worker)
+        released = self._settings.pipeline.source is not None
         if worker.image and not worker.image.startswith(f"{repository(self._site, worker.name)}@"):
             return None
         return WorkerImage(

@@ -13,7 +13,7 @@ from components.worker import Worker
 
 
 def shipped_workers(settings: Settings) -> list[ShippedWorker]:
-    """All but those whose image the stack names itself, and those that no release reaches; none without a pipeline."""
+    """All but those whose image the stack names itself; none without a pipeline."""
     if not settings.pipeline.source:
         return []
     taken = tuple(queue.prefix for worker in settings.workers if (queue := worker.manifest.trigger.queue))
@@ -25,13 +25,8 @@ def shipped_workers(settings: Settings) -> list[ShippedWorker]:
             sampled=_takes_a_sample(worker, taken),
         )
         for worker in settings.workers
-        if not worker.image and ships(worker)
+        if not worker.image
     ]
-
-
-def ships(worker: Worker) -> bool:
-    """Whether a release reaches the worker: it makes revisions of task definitions, and Batch has job definitions."""
-    return worker.manifest.trigger.batch is None
 
 
 def _takes_a_sample(worker: Worker, taken: tuple[str, ...]) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -17,20 +16,23 @@ from components.network import Network
 from components.permissions import (
     Role,
     Statement,
-    allow,
+    deliver_logs,
+    follow_jobs,
+    follow_tasks,
     invoke_function,
+    list_objects,
     publish,
     read_objects,
+    run_maps,
     run_tasks,
-    stop_tasks,
     submit_jobs,
+    trace,
 )
 from components.site import Site
 from components.storage import Bucket
 from components.task import CONTAINER
-from workflows import OVER_PREFIX, Runner, Size, Surroundings, Work, Workflow, definition, faults
+from workflows import OVER_PREFIX, Runner, Size, Surroundings, Work, Workflow, definition, faults, results_read
 
-TASKS_RULE = "StepFunctionsGetEventsForECSTaskRule"
 # Of the names that begin so, the resource policy of CloudWatch Logs, which AWS keeps and which has little room, says
 # nothing one by one.
 LOG_PREFIX = "/aws/vendedlogs/states"
@@ -109,7 +111,7 @@ class StateMachine(pulumi.ComponentResource):
             [
                 *self._may(site, args, used, functions, cluster),
                 *_objects(workflow, uploads, results),
-                *publish(alerts.arn),
+                *(publish(alerts.arn) if workflow.notify else ()),
             ],
             opts=child,
         )
@@ -149,20 +151,20 @@ class StateMachine(pulumi.ComponentResource):
         cluster: Cluster,
     ) -> list[Statement]:
         """Whatever its stages call, and nothing else."""
-        statements = [*_deliver_logs(), *_trace()]
+        statements = [*deliver_logs(), *trace()]
         sizes = [size for runner in used.values() for size in runner.sizes]
         families = sorted(runner.target for runner in used.values() if runner.kind == "task")
         if sizes:
             definitions, queues = ({getattr(size, key) for size in sizes} for key in ("definition", "queue"))
-            statements += [*submit_jobs(site, sorted(definitions), sorted(queues)), *_follow_jobs(site)]
+            statements += [*submit_jobs(site, sorted(definitions), sorted(queues)), *follow_jobs(site)]
         if families:
             roles = [role for family in families for role in args.roles[family]]
             statements += run_tasks(site, cluster.cluster_name, families, roles)
-            statements += [*stop_tasks(site, cluster.cluster_name), *_follow_by_rule(site, TASKS_RULE)]
+            statements += follow_tasks(site, cluster.cluster_name)
         for name in functions:
             statements += invoke_function(site.arn("lambda", f"function:{name}"))
         if any(stage.fan_out for stage in args.workflow.stages):
-            statements += _run_maps(site, self.machine)
+            statements += run_maps(site, self.machine)
         return statements
 
 
@@ -171,16 +173,17 @@ def _works(workflow: Workflow) -> list[Work]:
 
 
 def _objects(workflow: Workflow, uploads: Bucket, results: Bucket) -> list[Statement]:
-    """Lists for fan-outs, and what workers wrote as their results."""
+    """Lists for fan-outs, and the results that stages refer to."""
     buckets = {"uploads": uploads, "results": results}
-    over = sorted({stage.fan_out.bucket for stage in workflow.stages if stage.fan_out and _of_objects(stage.fan_out)})
-    statements = [statement for bucket in over for statement in _list_objects(buckets[bucket].arn)]
-    writers = sorted({work.name for work in _works(workflow) if work.kind != "function"})
-    return statements + [one for name in writers for one in read_objects(results.arn, f"{name}/")]
-
-
-def _of_objects(fan_out: Any) -> bool:
-    return fan_out.over == OVER_PREFIX
+    fan_outs = [stage.fan_out for stage in workflow.stages if stage.fan_out and stage.fan_out.over == OVER_PREFIX]
+    # Of a prefix that an execution's input completes, what comes before is known.
+    listed = sorted({(fan_out.bucket, str(fan_out.value).partition("${")[0]) for fan_out in fan_outs})
+    read = results_read(workflow)
+    writers = sorted({s.work.name for s in workflow.stages if s.name in read and s.work.kind != "function"})
+    return [
+        *(one for bucket, prefix in listed for one in list_objects(buckets[bucket].arn, prefix)),
+        *(one for name in writers for one in read_objects(results.arn, f"{name}/")),
+    ]
 
 
 def _pascal(entry: Mapping[str, str]) -> dict[str, str]:
@@ -216,44 +219,3 @@ def task_runner(name: str, timeout: int, attempts: int, site: Site) -> Runner:
 def roles_of(workers: Sequence[str], site: Site) -> dict[str, list[str]]:
     """Family → names of the roles of a worker's tasks, as its task definition has them."""
     return {site.name(name): [site.name(f"{name}-{kind}") for kind in ("execution", "task")] for name in workers}
-
-
-def _follow_jobs(site: Site) -> list[Statement]:
-    """What Step Functions needs to wait for jobs of AWS Batch, and to end one that nobody waits for any more."""
-    # DescribeJobs knows no resource, and a job's id is not known before it is submitted.
-    return [
-        allow(["batch:DescribeJobs"], ["*"]),
-        allow(["batch:TerminateJob"], [site.arn("batch", "job/*")]),
-        *_follow_by_rule(site, "StepFunctionsGetEventsForBatchJobsRule"),
-    ]
-
-
-def _follow_by_rule(site: Site, rule: str) -> list[Statement]:
-    """The account's one rule by which Step Functions hears of ends; it makes the rule itself."""
-    return [allow(["events:DescribeRule", "events:PutRule", "events:PutTargets"], [site.arn("events", f"rule/{rule}")])]
-
-
-def _list_objects(bucket_arn: str) -> list[Statement]:
-    return [allow(["s3:ListBucket"], [bucket_arn])]
-
-
-def _run_maps(site: Site, machine: str) -> list[Statement]:
-    """A state machine's own Distributed Maps, whose pieces are executions."""
-    machine_arn = site.arn("states", f"stateMachine:{machine}")
-    runs = site.arn("states", f"execution:{machine}/*")
-    return [
-        allow(["states:StartExecution"], [machine_arn]),
-        allow(["states:DescribeExecution", "states:StopExecution"], [runs]),
-    ]
-
-
-def _deliver_logs() -> list[Statement]:
-    """What a service needs to have its logs delivered. Source: logging, AWS Step Functions developer guide."""
-    actions = ["CreateLogDelivery", "DeleteLogDelivery", "DescribeLogGroups", "DescribeResourcePolicies"]
-    actions += ["GetLogDelivery", "ListLogDeliveries", "PutResourcePolicy", "UpdateLogDelivery"]
-    return [allow([f"logs:{action}" for action in actions], ["*"])]  # the actions know no resource
-
-
-def _trace() -> list[Statement]:
-    actions = ["GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments"]
-    return [allow([f"xray:{action}" for action in actions], ["*"])]  # the actions know no resource

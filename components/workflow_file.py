@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,7 +12,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from components import units
 from components.model import Model, read_value, sentence
-from components.problems import Problem, Source, suggestion
+from components.problems import Problem, Source, shown, suggestion
 from components.schema import check_input_schema
 from components.stackfile import NAMESPACE
 from components.worker import Worker
@@ -30,6 +31,8 @@ from workflows import (
 
 FOLDER, FILE = "flows", "workflow.yaml"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
+KEY_END = re.compile(r"[.\[]")
+IN_STAGE = re.compile(r"stages\[([0-9]+)\]")
 FUNCTION_NAME = r"[A-Za-z0-9_-]{1,64}"
 LONGEST_TIMEOUT = 365 * 24 * units.SECONDS["h"]  # Source: quotas of Step Functions, of an execution
 LONGEST_ROLE_NAME = 64
@@ -38,7 +41,7 @@ LONGEST_NOTE = 500
 
 
 def _timeout(value: object) -> int:
-    return units.within(units.seconds(value), 60, LONGEST_TIMEOUT, units.duration_text)
+    return units.within(units.seconds(value), 1, LONGEST_TIMEOUT, units.duration_text)
 
 
 def _backoff(value: object) -> int:
@@ -93,7 +96,7 @@ class FanOutEntry(Model):
     """
 
     prefix: Annotated[str, Field(min_length=1)] | None = None
-    items: str | None = None
+    items: Annotated[str, Field(min_length=1)] | None = None
     count: Annotated[int, Field(ge=1, le=MAX_NUMBERS)] | None = None
     bucket: Literal["uploads", "results"] | None = None
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 40
@@ -109,12 +112,16 @@ class FanOutEntry(Model):
 
     @property
     def fan_out(self) -> FanOut:
-        more = {"concurrency": self.concurrency, "tolerate": self.tolerate}
-        if self.prefix is not None:
-            return FanOut(over=OVER_PREFIX, value=self.prefix, bucket=self.bucket or "uploads", **more)
-        if self.items is not None:
-            return FanOut(over=OVER_ITEMS, value=self.items, **more)
-        return FanOut(over=OVER_COUNT, value=self.count or 1, **more)
+        value = self.prefix or self.items or self.count
+        assert value is not None  # one of them is given
+        over = OVER_PREFIX if self.prefix else OVER_ITEMS if self.items else OVER_COUNT
+        return FanOut(
+            over=over,
+            value=value,
+            bucket=self.bucket or "uploads",
+            concurrency=self.concurrency,
+            tolerate=self.tolerate,
+        )
 
 
 class RetryEntry(Model):
@@ -207,11 +214,11 @@ def runners_of(workers: Sequence[Worker]) -> dict[str, Runner]:
     """The workers that a stage can name, as far as a check needs to know them."""
     found = {}
     for worker in workers:
-        trigger = worker.manifest.trigger
+        trigger, input = worker.manifest.trigger, worker.manifest.input
         if trigger.batch:
-            found[worker.name] = Runner(kind="batch", name=worker.name)
+            found[worker.name] = Runner(kind="batch", name=worker.name, input=input)
         elif trigger.api or trigger.schedule:
-            found[worker.name] = Runner(kind="task", name=worker.name)
+            found[worker.name] = Runner(kind="task", name=worker.name, input=input)
     return found
 
 
@@ -242,19 +249,58 @@ def read_workflow(
         return None, problems or [document.source.problem("is empty")]
     content, found = read_value(WorkflowFile, document.data, document.source)
     problems += found
-    if isinstance(document.data, dict) and "input" in document.data:
-        problems += check_input_schema(document.data["input"], document.source.inside("input"))
-    if content is None or problems:
-        return None, problems
-    workflow = Workflow(
-        name=name,
-        description=content.description,
-        input=content.input,
-        stages=[entry.stage for entry in content.stages],
-        timeout=content.timeout_seconds,
-        notify=content.notify,
+    data = document.data if isinstance(document.data, dict) else {}
+    input_problems = (
+        check_input_schema(data.get("input", {}), document.source.inside("input")) if "input" in data else []
     )
-    if runners is None:
-        return workflow, []
-    wrong = mistakes(workflow, runners)
-    return workflow, [document.source.problem(one.wrong, one.path, right=one.right) for one in wrong]
+    problems += input_problems
+    if content is None:
+        workflow = _read_partly(name, data, input_usable=not input_problems)
+    else:
+        workflow = Workflow(
+            name=name,
+            description=content.description,
+            input={} if input_problems else content.input,
+            stages=[entry.stage for entry in content.stages],
+            timeout=content.timeout_seconds,
+            notify=content.notify,
+        )
+    wrong = mistakes(workflow, runners, partial=content is None) if runners is not None else []
+    problems += [document.source.problem(one.wrong, one.path, right=one.right) for one in wrong]
+    return None if content is None or input_problems else workflow, [_named(one, data) for one in problems]
+
+
+def _read_partly(name: str, data: Mapping[str, Any], *, input_usable: bool) -> Workflow:
+    """What there is to be judged of a file whose form is not right."""
+    stages = data.get("stages")
+    input = data.get("input")
+    return Workflow(
+        name=name,
+        description="",
+        input=input if input_usable and isinstance(input, dict) else {},
+        stages=[_read_stage(raw) for raw in stages] if isinstance(stages, list) else [],
+        timeout=LONGEST_TIMEOUT,
+    )
+
+
+def _read_stage(raw: object) -> Stage:
+    """As it would be without what is wrong in it."""
+    given = raw if isinstance(raw, dict) else {}
+    entry, problems = read_value(StageEntry, given, Source(""))
+    if entry is None:
+        wrong = {KEY_END.split(problem.key)[0] for problem in problems}
+        entry, _ = read_value(StageEntry, {key: given[key] for key in given if key not in wrong}, Source(""))
+    if entry:
+        return entry.stage
+    name = given.get("name")
+    return Stage(name=name if isinstance(name, str) else "", work=Work(kind="function", name=""))
+
+
+def _named(problem: Problem, data: Mapping[str, Any]) -> Problem:
+    """With the name of the stage that it is about."""
+    place = IN_STAGE.match(problem.key)
+    stages = data.get("stages")
+    if not place or not isinstance(stages, list) or not isinstance(stages[int(place[1])], dict):
+        return problem
+    name = stages[int(place[1])].get("name")
+    return replace(problem, key=f"{problem.key} (stage {shown(name)})") if isinstance(name, str) else problem

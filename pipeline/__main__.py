@@ -34,6 +34,7 @@ def canary() -> None:
         stack,
         Released(stack, boto3.client("ssm")),
         boto3.client("ecs"),
+        boto3.client("batch"),
         boto3.client("s3"),
         cluster=os.environ["CLUSTER"],
         network={
@@ -55,6 +56,7 @@ def release() -> None:
         stack,
         Released(stack, boto3.client("ssm")),
         boto3.client("ecs"),
+        boto3.client("batch"),
         cluster=os.environ["CLUSTER"],
         services=names(os.environ.get("SERVICES", "")),
     ).run(images.read(os.environ))

@@ -1,4 +1,4 @@
-"""Runs each new image once, as a task of its worker with all that a task has, before anything else runs it."""
+"""Runs each new image once, as a task with all that a task or a job of its worker has, before anything else runs it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from botocore.exceptions import WaiterError
 
 from pipeline.definitions import Definitions
 from pipeline.failures import StepFailed, each
+from pipeline.job_definitions import JobDefinitions
 from pipeline.released import Released
 from pipeline.stack import Stack
 
@@ -22,7 +23,7 @@ SLACK_SECONDS = 900  # for the image's pull and the task's start, beside what th
 
 class Canary:
     """
-    sampled: workers whose input an upload can be, and which may read it.
+    batch: a client. sampled: workers whose input an upload can be, and which may read it.
     samples: folder of folders of files, one a worker. uploads: bucket that a sample is put into.
     network: the tasks' awsvpc configuration.
     """
@@ -32,6 +33,7 @@ class Canary:
         stack: Stack,
         released: Released,
         ecs: Any,
+        batch: Any,
         s3: Any,
         *,
         cluster: str,
@@ -42,7 +44,7 @@ class Canary:
         poll_seconds: float = POLL_SECONDS,
     ):
         self._stack, self._released, self._ecs, self._s3 = stack, released, ecs, s3
-        self._definitions = Definitions(ecs)
+        self._definitions, self._job_definitions = Definitions(ecs), JobDefinitions(batch)
         self._cluster, self._network, self._poll_seconds = cluster, network, poll_seconds
         self._sampled, self._samples, self._uploads = sampled, samples, uploads
 
@@ -53,7 +55,7 @@ class Canary:
     def _try(self, worker: str, image: str) -> None:
         if self._released.image(worker) == image:
             return
-        task, seconds = self._start(worker, image), self._definitions.timeout(self._stack.family(worker))
+        task, seconds = self._start(worker, image), self._timeout(worker)
         try:
             self._ecs.get_waiter("tasks_stopped").wait(
                 cluster=self._cluster,
@@ -76,8 +78,7 @@ class Canary:
 
     def _start(self, worker: str, image: str) -> str:
         """ARN of the task."""
-        into = self._stack.canary_family(worker)
-        definition = self._definitions.with_image(self._stack.family(worker), image, into=into)
+        definition = self._definition(worker, image)
         override: dict[str, Any] = {"name": CONTAINER, "command": COMMAND}
         if sample := self._sample(worker):
             override["environment"] = [{"name": "CANARY_INPUT", "value": json.dumps({"key": sample})}]
@@ -95,6 +96,21 @@ class Canary:
             reasons = ", ".join(failure.get("reason", "unknown") for failure in answer["failures"])
             raise StepFailed(f"no task was started: {reasons}")
         return answer["tasks"][0]["taskArn"]
+
+    def _definition(self, worker: str, image: str) -> str:
+        """ARN of the task's. A job's canary is a task, too: it waits in no queue, and no event tells of its end."""
+        into = self._stack.canary_family(worker)
+        if worker not in self._stack.job_definitions:
+            return self._definitions.with_image(self._stack.family(worker), image, into=into)
+        architecture = self._stack.architectures[worker]
+        task = self._job_definitions.task(self._stack.job_definitions[worker][0], CONTAINER, architecture)
+        return self._definitions.register(task, image, into)
+
+    def _timeout(self, worker: str) -> int:
+        """Seconds that a task or a job of the worker may take."""
+        if worker in self._stack.job_definitions:
+            return self._job_definitions.timeout(self._stack.job_definitions[worker][0])
+        return self._definitions.timeout(self._stack.family(worker))
 
     def _sample(self, worker: str) -> str | None:
         """Key of the worker's first sample, which is uploaded; None if it has none, or none that it could take."""

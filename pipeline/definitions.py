@@ -34,11 +34,15 @@ class Definitions:
         if into is None and _container(newest)["image"] == image:
             return newest["taskDefinitionArn"]
         copy = {key: value for key, value in newest.items() if key not in _OF_A_REVISION}
-        _container(copy)["image"] = image
-        copy["family"] = into or family
         if tags := described.get("tags"):  # AWS takes no empty list
             copy["tags"] = tags
-        return self._ecs.register_task_definition(**copy)["taskDefinition"]["taskDefinitionArn"]
+        return self.register(copy, image, into or family)
+
+    def register(self, task: dict[str, Any], image: str, family: str) -> str:
+        """ARN of a new revision. task: what RegisterTaskDefinition takes, of one container; its image is changed."""
+        _container(task)["image"] = image
+        answer = self._ecs.register_task_definition(**task | {"family": family})
+        return answer["taskDefinition"]["taskDefinitionArn"]
 
     def _described(self, definition: str) -> dict[str, Any]:
         return self._ecs.describe_task_definition(taskDefinition=definition, include=["TAGS"])

@@ -1,4 +1,4 @@
-"""Makes a worker's tasks run another image: all of them, or none."""
+"""Makes a worker's tasks and jobs run another image: all of them, or none."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from botocore.exceptions import WaiterError
 
 from pipeline.definitions import Definitions
 from pipeline.failures import StepFailed, each
+from pipeline.job_definitions import JobDefinitions
 from pipeline.released import Released
 from pipeline.stack import Stack
 
@@ -19,20 +20,24 @@ SLACK_SECONDS = 1800
 
 
 class Release:
-    """services: workers whose tasks belong to an ECS service; other tasks take their family's newest revision."""
+    """
+    batch: a client. services: workers whose tasks belong to an ECS service; other tasks take their family's newest
+    revision, as jobs of Batch take their definition's.
+    """
 
     def __init__(
         self,
         stack: Stack,
         released: Released,
         ecs: Any,
+        batch: Any,
         *,
         cluster: str,
         services: Collection[str],
         poll_seconds: float = POLL_SECONDS,
     ):
         self._stack, self._released, self._ecs = stack, released, ecs
-        self._definitions = Definitions(ecs)
+        self._definitions, self._job_definitions = Definitions(ecs), JobDefinitions(batch)
         self._cluster, self._services, self._poll_seconds = cluster, services, poll_seconds
 
     def run(self, images: Mapping[str, str]) -> None:
@@ -57,6 +62,10 @@ class Release:
         print(f"{worker}: runs {image}", flush=True)
 
     def _roll_out(self, worker: str, image: str) -> None:
+        if worker in self._stack.job_definitions:
+            for name in self._stack.job_definitions[worker]:
+                self._job_definitions.with_image(name, image)
+            return
         definition = self._definitions.with_image(self._stack.family(worker), image)
         if worker not in self._services:
             return

@@ -1,4 +1,4 @@
-"""`python -m sandbox up|demo|check|resources|upload|run|job|status|chaos --stack S`."""
+"""`python -m sandbox up|demo|check|resources|upload|run|job|workflow|status|chaos --stack S`."""
 
 from __future__ import annotations
 
@@ -67,6 +67,13 @@ def _arguments() -> argparse.Namespace:
     sub = commands.add_parser("job", help=text, description=text, add_help=False)
     sub.add_argument("rest", nargs=argparse.REMAINDER)
     sub.set_defaults(command=_job)
+    text = "run a workflow of a stack that is up here, and see each of its states begin and end"
+    sub = commands.add_parser("workflow", help=text, description=text)
+    sub.add_argument("workflow")
+    sub.add_argument("--input", metavar="JSON", help="default: the workflow's example, with data that fits it")
+    sub.add_argument("--out", type=Path, metavar="FOLDER", help="copy what its stages have written to there")
+    sub.add_argument("--stack", default="dev")
+    sub.set_defaults(command=_workflow)
     text = "faults for a stack that is up here"
     chaos = commands.add_parser("chaos", help=text, description=text)
     _add_faults(chaos)
@@ -86,6 +93,10 @@ def _add_faults(chaos: argparse.ArgumentParser) -> None:
         fault.add_argument("--task", help="the task whose id begins so")
         fault.add_argument("--job", help="the Batch job with this id, of an array the part <id>:<index>")
         fault.add_argument("--stack", default="dev")
+    text = "end a Batch job as one that holds more memory than it has"
+    memory = faults.add_parser("memory", help=text, description=text)
+    memory.add_argument("--job", required=True, help="the Batch job with this id, of an array the part <id>:<index>")
+    memory.add_argument("--stack", default="dev")
     text = "whether Spot has capacity for more tasks"
     capacity = faults.add_parser("capacity", help=text, description=text)
     capacity.add_argument("--spot", choices=("on", "off"), required=True)
@@ -150,6 +161,12 @@ def _job(arguments: argparse.Namespace) -> int:
     from sandbox.batch_command import job
 
     return job(PROJECT, arguments.rest)
+
+
+def _workflow(arguments: argparse.Namespace) -> int:
+    from sandbox.workflow_run import workflow
+
+    return workflow(PROJECT, arguments.stack, arguments.workflow, arguments.input, arguments.out)
 
 
 def _instant(text: str) -> str:

@@ -24,8 +24,8 @@ def chaos(project: Path, arguments: argparse.Namespace) -> int:
             ask(project, arguments.stack, "clock", factor=arguments.factor)
             console.print(f"The clock goes {arguments.factor:g} times as fast.")
             return 0
-    done = {"reclaim": "Reclaimed", "kill": "Killed"}[arguments.fault]
-    wish = {"service": arguments.service, "task": arguments.task, "job": arguments.job}
+    done = {"reclaim": "Reclaimed", "kill": "Killed", "memory": "Killed for memory:"}[arguments.fault]
+    wish = {name: value for name, value in vars(arguments).items() if name in ("service", "task", "job")}
     tasks = ask(project, arguments.stack, arguments.fault, **wish)
     for task in tasks:
         console.print(f"{done} {task.rsplit('/', 1)[-1]}.")

@@ -84,16 +84,22 @@ class Cloud:
         """A boto3 client that talks to this cloud."""
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = boto3.client(
-                    service,
-                    endpoint_url=self.endpoint,
-                    region_name=self.region,
-                    aws_access_key_id="sandbox",
-                    aws_secret_access_key="sandbox",
-                    # Whatever way out this machine has, the cloud is on it.
-                    config=Config(max_pool_connections=50, retries={"mode": "standard"}, proxies={}),
-                )
+                self._clients[service] = boto3.client(service, **self._access())
             return self._clients[service]
+
+    def resource(self, service: str) -> Any:
+        """A boto3 resource that talks to this cloud."""
+        return boto3.resource(service, **self._access())
+
+    def _access(self) -> dict[str, Any]:
+        return {
+            "endpoint_url": self.endpoint,
+            "region_name": self.region,
+            "aws_access_key_id": "sandbox",
+            "aws_secret_access_key": "sandbox",
+            # Whatever way out this machine has, the cloud is on it.
+            "config": Config(max_pool_connections=50, retries={"mode": "standard"}, proxies={}),
+        }
 
     def environment(self) -> dict[str, str]:
         """What a process needs to talk to this cloud as if it were AWS."""

@@ -42,6 +42,7 @@ class Control:
             "status": lambda _: status(cloud),
             "reclaim": self._reclaim,
             "kill": self._kill,
+            "memory": self._memory,
             "capacity": self._capacity,
             "clock": self._clock,
             "upload": self._upload,
@@ -91,6 +92,10 @@ class Control:
         for kept in tasks:
             kept.task.kill()
         return [kept.arn for kept in tasks]
+
+    def _memory(self, wish: dict[str, Any]) -> list[str]:
+        """End a Batch job as one that holds more memory than it has; which it was."""
+        return self._fault_of_job(wish["job"], self._cloud.compute.batch.exhaust, spot=False)
 
     def _tasks(self, wish: dict[str, Any]) -> list[Kept]:
         """The task that is asked for, or the longest-running one of each service that is asked for."""

@@ -12,6 +12,7 @@ from rich.markup import escape
 from components.settings import parse_settings
 from components.stackfile import engine_config
 from sandbox.check import console, report
+from sandbox.demo_batch import big_job
 from sandbox.demo_burst import uploads
 from sandbox.demo_jobs import jobs
 from sandbox.demo_report import sales_report
@@ -20,7 +21,7 @@ from sandbox.deployment import Deployment, Refused, fresh_cloud
 from sandbox.receivers import Receivers, local_channels
 from sandbox.serve import tell_what_only_exists_on_aws
 
-SECTIONS = (jobs, uploads, sales_report)
+SECTIONS = (jobs, uploads, sales_report, big_job)
 
 
 def demo(project: Path, stack: str) -> int:

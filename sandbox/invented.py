@@ -32,6 +32,7 @@ ARNS = {
     "aws:pipes/pipe:Pipe": "pipes:pipe/{name}",
     "aws:s3/bucket:Bucket": "s3:{name}",
     "aws:scheduler/schedule:Schedule": "scheduler:schedule/default/{name}",
+    "aws:sfn/stateMachine:StateMachine": "states:stateMachine:{name}",
     "aws:sns/topic:Topic": "sns:{name}",
     "aws:sqs/queue:Queue": "sqs:{name}",
     "aws:ssm/parameter:Parameter": "ssm:parameter{name}",

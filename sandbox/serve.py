@@ -13,6 +13,7 @@ from sandbox.control import Control
 from sandbox.deployment import Deployment, Refused, fresh_cloud
 from sandbox.queue_workers import queue_workers
 from sandbox.scheduled_workers import scheduled_workers
+from sandbox.workflow_execution import workflows_of
 
 
 def serve(project: Path, stack: str) -> int:
@@ -55,6 +56,8 @@ def _say_how_to_use_it(deployment: Deployment, stack: str) -> None:
         console.print()
     batch = deployment.cloud.compute.batch.declared.queues
     workers = queue_workers(deployment.cloud)
+    for name in workflows_of(deployment.cloud.client("stepfunctions"), stack):
+        console.print(f"  {command.format(f'workflow {name}')}", markup=False)
     if batch:
         console.print(f"  {command.format('job submit <worker> --input <JSON> --wait')}", markup=False)
     for name in workers:

@@ -3,7 +3,7 @@
 Imports nothing but the standard library.
 """
 
-from workflows.definition import Surroundings, definition
+from workflows.definition import Surroundings, definition, results_read
 from workflows.graph import mistakes
 from workflows.model import (
     OVER_COUNT,
@@ -21,5 +21,5 @@ from workflows.structure import faults
 
 __all__ = [
     "OVER_COUNT", "OVER_ITEMS", "OVER_PREFIX", "FanOut", "Mistake", "Runner", "Size", "Stage", "Surroundings", "Work",
-    "Workflow", "definition", "faults", "mistakes",
+    "Workflow", "definition", "faults", "mistakes", "results_read",
 ]  # fmt: skip

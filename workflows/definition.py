@@ -17,10 +17,11 @@ from workflows.tasks import Piece, State, Surroundings, leaves, read_result, tas
 DONE, FAILED = "Done", "Failed"
 TELL_SUCCESS, TELL_FAILURE = "Tell of the success", "Tell of the failure"
 UNDO = "undo_{}"
-# In the description of a job that AWS Batch gives as the cause. A reclaimed job, or one that is stopped for its time,
-# may be killed in the same way, and has enough memory.
+# In the description of a job that AWS Batch gives as the cause, which may be too long to be read as JSON. An attempt
+# over its time, always the last, may be killed in the same way. So may one that was reclaimed, and then gets more
+# memory than it needs: of several attempts the text does not say which was the last.
 LACKED_MEMORY = ('*"ExitCode":137*', '*"ExitCode": 137*', "*OutOfMemoryError*")
-STOPPED = ("*Host EC2*", "*Your Spot Task was interrupted*", "*Job attempt duration exceeded timeout*")
+OVER_TIME = "*Job attempt duration exceeded timeout*"
 
 
 def definition(workflow: Workflow, runners: Mapping[str, Runner], around: Surroundings) -> dict[str, Any]:
@@ -28,17 +29,22 @@ def definition(workflow: Workflow, runners: Mapping[str, Runner], around: Surrou
     return _Machine(workflow, runners, around).definition()
 
 
+def results_read(workflow: Workflow) -> set[str]:
+    """Names of the stages whose results other stages refer to."""
+    return {
+        one.first
+        for stage in workflow.stages
+        for value in _values(stage)
+        for one in references(value)
+        if one.rest[:1] == ("result",)
+    }
+
+
 class _Machine:
     def __init__(self, workflow: Workflow, runners: Mapping[str, Runner], around: Surroundings):
         self._workflow, self._runners, self._around = workflow, runners, around
         self._compensated = [stage for stage in reversed(in_order(workflow)) if stage.compensate]
-        self._read = {
-            one.first
-            for stage in workflow.stages
-            for value in _values(stage)
-            for one in references(value)
-            if one.rest[:1] == ("result",)
-        }
+        self._read = results_read(workflow)
 
     def definition(self) -> dict[str, Any]:
         workflow, after = self._workflow, following(self._workflow)
@@ -206,7 +212,7 @@ class _Machine:
             TELL_SUCCESS: self._tell(f"{machine} succeeded", success, DONE),
             TELL_FAILURE: self._tell(f"{machine} failed", failure, FAILED),
             DONE: {"Type": "Succeed"},
-            FAILED: _fail(),
+            FAILED: _fail("States.Format('Stage {} failed ({}). {}', $.failed, $.error.Error, $.error.Cause)"),
         }
 
     def _tell(self, subject: str, message: str, following: str) -> State:
@@ -237,17 +243,17 @@ def _values(stage: Stage) -> list[Any]:
 
 def _memory(cause: str, larger: str, failed: str) -> State:
     lacked = [{"Variable": cause, "StringMatches": text} for text in LACKED_MEMORY]
-    stopped = [{"Not": {"Variable": cause, "StringMatches": text}} for text in STOPPED]
-    return {"Type": "Choice", "Choices": [{"And": [{"Or": lacked}, *stopped], "Next": larger}], "Default": failed}
+    in_time = {"Not": {"Variable": cause, "StringMatches": OVER_TIME}}
+    return {"Type": "Choice", "Choices": [{"And": [{"Or": lacked}, in_time], "Next": larger}], "Default": failed}
 
 
 def _catch(target: str, error: str = "$.error") -> list[dict[str, Any]]:
     return [{"ErrorEquals": ["States.ALL"], "ResultPath": error, "Next": target}]
 
 
-def _fail() -> State:
+def _fail(cause: str = "$.error.Cause") -> State:
     # The error's own name may be a reserved one, which no state may raise.
-    return {"Type": "Fail", "Error": "StageFailed", "CausePath": "$.error.Cause"}
+    return {"Type": "Fail", "Error": "StageFailed", "CausePath": cause}
 
 
 def _reached(start: str, states: Mapping[str, State]) -> dict[str, State]:

@@ -23,7 +23,10 @@ class Mistake:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """One job of a Batch worker, one task of another worker, or one call of a function, with its input."""
+    """One job of a Batch worker, one task of another worker, or one call of a function, with its input.
+
+    name: of the worker or the function; empty if it could not be read.
+    """
 
     kind: Kind
     name: str
@@ -68,7 +71,7 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Workflow:
-    """input: JSON Schema of an execution's input. timeout: seconds for everything.
+    """input: JSON Schema of an execution's input; empty if it could not be read. timeout: seconds for everything.
 
     notify: on which ends, `success` and `failure`.
     """
@@ -98,12 +101,13 @@ class Size:
 class Runner:
     """Whoever does a stage's work.
 
-    kind: what it can be used as. sizes: of a Batch worker, ascending. target: name of a task's family, or a function's.
-    timeout, attempts: of one piece of work.
+    kind: what it can be used as. input: JSON Schema of what it takes. sizes: of a Batch worker, ascending. target: name
+    of a task's family, or a function's. timeout, attempts: of one piece of work.
     """
 
     kind: Kind
     name: str
+    input: Mapping[str, Any] = field(default_factory=dict)
     sizes: Sequence[Size] = ()
     target: str = ""
     timeout: int = 300

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from workflows.model import (
@@ -30,26 +29,18 @@ from workflows.references import (
 )
 
 
-@dataclass(frozen=True)
-class Scope:
-    """done: stages that have succeeded whenever this one begins, and `error` if one always has failed.
-    follows: some stage comes before."""
-
-    done: frozenset[str]
-    follows: bool
-
-
-def misreferences(workflow: Workflow, stage: Stage, path: Path, scope: Scope) -> Iterator[Mistake]:
-    """path: to the stage in workflow.yaml."""
-    yield from _of_work(workflow, stage, stage.work, path, scope.done, in_item=stage.fan_out is not None)
+def misreferences(workflow: Workflow, stage: Stage, path: Path, done: frozenset[str]) -> Iterator[Mistake]:
+    """path: to the stage in workflow.yaml. done: stages that have succeeded whenever this one begins, and `error` if
+    one always has failed."""
+    yield from _of_work(workflow, stage, stage.work, path, done, in_item=stage.fan_out is not None)
     if stage.compensate:  # runs after a failure, and only if the stage has succeeded
-        done = scope.done | {stage.name, "error"}
-        yield from _of_work(workflow, stage, stage.compensate, (*path, "compensate"), done, in_item=False)
+        undoing = done | {stage.name, "error"}
+        yield from _of_work(workflow, stage, stage.compensate, (*path, "compensate"), undoing, in_item=False)
     if stage.fan_out and isinstance(stage.fan_out.value, str):
         here = (*path, "fan_out", stage.fan_out.over)
         found = list(references(stage.fan_out.value, here))
         for reference in found:
-            yield from _of_reference(workflow, stage, reference, scope.done, in_item=False)
+            yield from _of_reference(workflow, stage, reference, done, in_item=False)
         if stage.fan_out.over == OVER_ITEMS and not (found and found[0].alone):
             yield Mistake(here, "must be a reference to a list, such as '${input.days}', and nothing else")
 
@@ -81,7 +72,7 @@ def _of_reference(
 ) -> Iterator[Mistake]:
     wrong, right = _judged(workflow, stage, reference, done, in_item=in_item)
     if wrong:
-        yield Mistake(reference.path, f"of stage '{stage.name}': ${{{reference.text}}} {wrong}", right)
+        yield Mistake(reference.path, f"${{{reference.text}}} {wrong}", right)
 
 
 def _judged(
@@ -107,6 +98,8 @@ def _judged(
     if first not in done:
         return f"refers to stage '{first}', which need not have succeeded before", ""
     other = known[first]
+    if not other.work.name:
+        return "", ""
     fields = FAN_OUT_FIELDS if other.fan_out else FIELDS[other.work.kind]
     if rest[:1] == ("result",) and "result" in fields:
         return "", ""  # what a result holds is its worker's business
@@ -121,6 +114,8 @@ def _field(rest: tuple[str, ...], fields: tuple[str, ...]) -> tuple[str, str]:
 
 def _input(workflow: Workflow, rest: tuple[str, ...]) -> tuple[str, str]:
     schema = workflow.input
+    if not schema:
+        return "", ""
     for depth, name in enumerate(rest):
         properties = schema.get("properties") or {}
         if name not in properties:

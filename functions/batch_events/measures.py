@@ -34,26 +34,27 @@ def measure(worker: str, queue: str, job: Mapping[str, Any], *, replaced: bool) 
             found.add_metric("QueueWait", MetricUnit.Seconds, _seconds(job["createdAt"], ran[0]["startedAt"]))
         found.add_metric("Duration", MetricUnit.Seconds, _seconds(ran[-1]["startedAt"], ran[-1]["stoppedAt"]))
         found.add_metric("MemoryRequested", MetricUnit.Megabytes, _needs(job, "MEMORY"))
-        found.add_metric("CostUsd", MetricUnit.NoUnit, sum(_cost(job, attempt) for attempt in ran))
+        found.add_metric("CostUsd", MetricUnit.NoUnit, sum(_cost(job, queue, one) for one in ran))
         told = True
     if told:
         found.flush_metrics()
 
 
-def _cost(job: Mapping[str, Any], attempt: Mapping[str, Any]) -> float:
+def _cost(job: Mapping[str, Any], queue: str, attempt: Mapping[str, Any]) -> float:
     """List price in US dollars. On EC2 the instance is paid, not the job; as much of Fargate costs a little more."""
     return fargate_usd(
         vcpu=_needs(job, "VCPU"),
         memory_gb=_needs(job, "MEMORY") / 1024,
         seconds=_seconds(attempt["startedAt"], attempt["stoppedAt"]),
         architecture=variables_of(job["container"]).get("ARCHITECTURE", "x86_64"),
-        spot=_on_spot(attempt),
+        spot=_on_spot(job, queue, attempt),
     )
 
 
-def _on_spot(attempt: Mapping[str, Any]) -> bool:
-    """By the name of the task's cluster, in which that of the compute environment stands."""
-    return "-spot-" in attempt["container"].get("taskArn", "")
+def _on_spot(job: Mapping[str, Any], queue: str, attempt: Mapping[str, Any]) -> bool:
+    """By the name of the task's cluster, AWSBatch-<compute environment>-…, whatever the stack is called."""
+    stack = job["jobQueue"].rsplit("/", 1)[-1].removesuffix(queue)
+    return "-spot-" in attempt["container"].get("taskArn", "").partition(f"/AWSBatch-{stack}")[2]
 
 
 def _needs(job: Mapping[str, Any], kind: str) -> float:

@@ -17,6 +17,7 @@ from sandbox.compute.scaling import Scaling
 from sandbox.compute.scheduler import Scheduler
 from sandbox.compute.services import Services
 from sandbox.compute.sources import Sources
+from sandbox.compute.states import Interpreter
 from sandbox.gateway import Gateway
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Compute:
         self.fargate = Fargate(cloud)
         self.services = Services(cloud, self.clock, self.fargate)
         self.batch = Batch(cloud, self.fargate, self.events)
+        self.states = Interpreter(cloud.client, cloud.region, self.functions)
         self.queues = Queues(cloud, self.clock)
         self.metrics = Metrics(cloud, self.clock, self.functions, self.queues)
         self.scaling = Scaling(cloud, self.clock, self.metrics)
@@ -49,6 +51,7 @@ class Compute:
     def close(self) -> None:
         """End everything, within seconds: functions go before what waits for their answers."""
         self.gateway.close()
+        self.states.close()
         self.services.close()
         self.batch.close()
         self.functions.close()

@@ -174,13 +174,15 @@ def test_a_successor_whose_submitter_died_is_found(listener: Listener, monkeypat
     assert first and listener.successor(job) == listener.stack.cloud.job(first["jobId"])
 
 
-def job_of(*attempts: tuple[int, int], queue: str = "standard", **more: Any) -> dict[str, Any]:
+def job_of(
+    *attempts: tuple[int, int], queue: str = "standard", prefix: str = PREFIX, capacity: str = "spot", **more: Any
+) -> dict[str, Any]:
     """A job as DescribeJobs has it. attempts: instants in seconds."""
-    cluster = f"AWSBatch-{PREFIX}-fargate-spot-1a2b-0c0c"
+    cluster = f"AWSBatch-{prefix}-fargate-{capacity}-1a2b-0c0c"
     return {
         "jobId": "1",
         "jobName": "probe-1",
-        "jobQueue": f"arn:aws:batch:eu-central-1:1:job-queue/{PREFIX}-{queue}",
+        "jobQueue": f"arn:aws:batch:eu-central-1:1:job-queue/{prefix}-{queue}",
         "status": "SUCCEEDED",
         "createdAt": 1000,
         "attempts": [
@@ -209,6 +211,16 @@ def test_a_jobs_wait_duration_memory_and_cost_are_told_by_worker_and_by_queue(
     assert told["MemoryRequested"] == 1024
     hourly = 0.5 * 0.03238 + 0.00356  # on ARM, of which Spot takes 30 %
     assert told["CostUsd"] == pytest.approx(hourly * 0.3 * (3660 / 3600), rel=1e-4)
+
+
+@pytest.mark.parametrize(("capacity", "share"), [("spot", 0.3), ("on-demand", 1)])
+def test_what_a_stack_is_called_does_not_make_its_jobs_cheaper(
+    listener: Listener, capacity: str, share: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = job_of((11, 3611), prefix="serverless-batch-a-spot-b", capacity=capacity)
+    listener.module.measure("probe", "standard", job, replaced=False)
+    [told] = metrics(capsys.readouterr().out)
+    assert told["CostUsd"] == pytest.approx((0.5 * 0.03238 + 0.00356) * share, rel=1e-4)
 
 
 @pytest.mark.parametrize(

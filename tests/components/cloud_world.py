@@ -18,6 +18,15 @@ _LONG = (
 )  # fmt: skip
 
 
+# What an action works on besides what the reference has: a call that tags what it makes needs the action on what the
+# call names, too; and the pieces of a Distributed Map are executions.
+ALSO = {
+    "batch:TagResource": ["job-definition"],
+    "states:DescribeExecution": ["labelled execution"],
+    "states:StopExecution": ["labelled execution"],
+}
+
+
 def world(found: Declared, outside: Mapping[str, str]) -> dict[str, str]:
     """ARN → whose it is, for whatever the stack's code can name.
 
@@ -33,10 +42,11 @@ def _arns(found: Declared, resource: Any) -> Iterator[tuple[str, str]]:
         case "aws:s3/bucket:Bucket":
             yield arn, owner
             yield f"{arn}/caller/upload/page.html", owner
-            for worker in found.names("aws:ecs/taskDefinition:TaskDefinition"):
+            for worker in _workers(found):
                 yield f"{arn}/{worker}/0d5c1a52/result.json", f"{owner}, below {worker}/"
                 yield f"{arn}/canary/{worker}/a.jpg", f"{owner}, below canary/{worker}/"
             yield f"{arn}/uploads/load-3/0d5c1a52-00003.png", f"{owner}, below uploads/"
+            yield f"{arn}/batch/any/0d5c1a52.json", f"{owner}, below batch/"
         case "aws:dynamodb/table:Table":
             yield arn, owner
             if "streamArn" in resource.outputs and inputs.get("streamEnabled"):
@@ -51,6 +61,9 @@ def _arns(found: Declared, resource: Any) -> Iterator[tuple[str, str]]:
         case "aws:batch/jobDefinition:JobDefinition":
             yield arn, owner
             yield arn.rpartition(":")[0], owner
+            if resource.name in _workers(found):  # and not another definition of the same worker
+                canary = f"task-definition/{inputs['name']}_canary:1"
+                yield f"arn:aws:ecs:{REGION}:{ACCOUNT}:{canary}", f"{owner}, its canary's"
             yield f"arn:aws:batch:{REGION}:{ACCOUNT}:job/0d5c1a52", "jobs of Batch"
         case "aws:ecs/cluster:Cluster":
             yield arn, owner
@@ -62,6 +75,14 @@ def _arns(found: Declared, resource: Any) -> Iterator[tuple[str, str]]:
         case "aws:cloudwatch/logGroup:LogGroup":
             yield arn, owner
             yield f"{arn}:log-stream:2026/11/21/[$LATEST]0123", owner
+        case "aws:sfn/stateMachine:StateMachine":
+            yield arn, owner
+            execution = arn.replace(":stateMachine:", ":execution:")
+            yield f"{execution}:0d5c1a52", owner
+            yield f"{execution}/map:0d5c1a52", f"{owner}, its maps'"
+            for ends in ("BatchJobs", "ECSTask"):  # of all state machines of the account; Step Functions makes them
+                rule = f"StepFunctionsGetEventsFor{ends}Rule"
+                yield f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{rule}", f"rule {rule}"
         case "awsx:ecr:Repository":
             yield f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{inputs['name']}", owner
         case "aws:codepipeline/pipeline:Pipeline":
@@ -69,6 +90,11 @@ def _arns(found: Declared, resource: Any) -> Iterator[tuple[str, str]]:
             yield inputs["stages"][0]["actions"][0]["configuration"]["ConnectionArn"], f"{owner}, its connection"
         case type_ if type_.startswith("aws:") and arn:
             yield arn, owner
+
+
+def _workers(found: Declared) -> list[str]:
+    jobs = [jobs.name for jobs in found.all("serverless-batch:batch_jobs:BatchJobs")]
+    return [*found.names("aws:ecs/taskDefinition:TaskDefinition"), *jobs]
 
 
 def matches(pattern: str, arn: str) -> bool:
@@ -95,6 +121,7 @@ def _formats(name: str) -> tuple[re.Pattern[str], ...]:
     service = name.partition(":")[0]
     resources = iam_definition[service]["resources"]
     kinds = [kind for kind in _action(name)["resource_types"] if kind]
+    kinds += ALSO.get(name, [])
     return tuple(_pattern(resources[kind]["arn"]) for kind in kinds)
 
 

@@ -26,17 +26,18 @@ STACKS = ("dev", "staging", "prod")
 API_WORKERS = ("content_analyzer", "image_alt_generator", "meta_desc_generator")
 QUEUE_WORKERS = ("image_processor",)
 SCHEDULED_WORKERS = ("s3_batch", "sales_report")
+BATCH_WORKERS = ("data_processor",)
 JOB_WORKERS = (*API_WORKERS, *SCHEDULED_WORKERS)
-WORKERS = tuple(sorted((*JOB_WORKERS, *QUEUE_WORKERS)))
-FUNCTIONS = {
-    "dev": ("api", "enqueuer", "launcher", "load_generator", "notifier", "scaler", "starter", "watchman"),
-    "staging": ("api", "enqueuer", "launcher", "load_generator", "notifier", "scaler", "starter", "watchman"),
-    "prod": ("api", "enqueuer", "launcher", "notifier", "scaler", "starter", "watchman"),
-}
+TASK_WORKERS = tuple(sorted((*JOB_WORKERS, *QUEUE_WORKERS)))  # which have task definitions
+WORKERS = tuple(sorted((*TASK_WORKERS, *BATCH_WORKERS)))
+WORKFLOWS: tuple[str, ...] = ()
+EVERYWHERE = ("api", "batch_events", "enqueuer", "launcher", "notifier", "scaler", "starter", "watchman")
+FUNCTIONS = {"dev": (*EVERYWHERE, "load_generator"), "staging": (*EVERYWHERE, "load_generator"), "prod": EVERYWHERE}
+BUILDS = ("build-arm64", "build-x86_64")
 STEPS = {  # of the image pipeline
-    "dev": ("build-arm64", "release"),
-    "staging": ("build-arm64", "canary", "release"),
-    "prod": ("build-arm64", "canary", "release"),
+    "dev": (*BUILDS, "release"),
+    "staging": (*BUILDS, "canary", "release"),
+    "prod": (*BUILDS, "canary", "release"),
 }
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # how the engine writes a value that is not known yet
 SITE = Site(project="serverless-batch", stack="test", account=ACCOUNT, region=REGION, partition=PARTITION)
@@ -139,6 +140,12 @@ def containers(found: Declared) -> dict[str, dict[str, Any]]:
         d.name: json.loads(d.inputs["containerDefinitions"])[0]
         for d in found.all("aws:ecs/taskDefinition:TaskDefinition")
     }
+
+
+def job_containers(found: Declared) -> dict[str, dict[str, Any]]:
+    """Job definition → its container."""
+    definitions = found.all("aws:batch/jobDefinition:JobDefinition")
+    return {definition.name: json.loads(definition.inputs["containerProperties"]) for definition in definitions}
 
 
 def variables(container: dict[str, Any]) -> dict[str, str]:

@@ -192,3 +192,10 @@ def test_the_policies_accept_what_it_declares() -> None:
 def test_every_queue_of_the_workers_kind_may_be_asked_for(found: Declared) -> None:
     asked = json.loads(variables(container(found))["DEFINITIONS"])
     assert asked.keys() == {name for name, queue in QUEUES.items() if queue.compute == "fargate"}
+
+
+@pytest.mark.parametrize("shipped", [True, False])
+def test_to_name_an_image_makes_a_revision_even_if_the_engine_made_its_last_one_with_it(shipped: bool) -> None:
+    """The provider registers a revision at any change but of tags, and the newest one is what jobs run."""
+    definition = batch(worker(task={"shipped": shipped})).inputs(DEFINITION)
+    assert definition["deregisterOnNewRevision"] is not shipped

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from component_support import Declared, platform, variables
+from component_support import BATCH_WORKERS, Declared, job_containers, platform, variables
 
 DEFINITION = "aws:batch/jobDefinition:JobDefinition"
 MANIFEST = """\
@@ -38,7 +38,7 @@ def found(project: Path) -> Declared:
 
 
 def test_the_manifest_becomes_job_definitions(found: Declared) -> None:
-    assert found.names(DEFINITION) == ["line_counter", "line_counter-ec2"]
+    assert found.names(DEFINITION) == [*BATCH_WORKERS, "line_counter", "line_counter-ec2"]
     definition = found.inputs(DEFINITION, "line_counter")
     container = json.loads(definition["containerProperties"])
     assert container["resourceRequirements"] == [{"type": "MEMORY", "value": "512"}, {"type": "VCPU", "value": "0.25"}]
@@ -63,15 +63,26 @@ def test_instances_have_room_for_the_scratch_of_the_worker(found: Declared) -> N
     assert volume["ebs"]["volumeSize"] == 80
 
 
-def test_pulumi_builds_the_image_also_where_there_is_a_pipeline(found: Declared) -> None:
-    """A release makes revisions of task definitions, and would find none."""
-    image = json.loads(found.inputs(DEFINITION, "line_counter")["containerProperties"])["image"]
-    assert image == found.one("awsx:ecr:Image", "line_counter").outputs["imageUri"]
-    assert ("awsx:ecr:Image", "line_counter") in found.depends_on(found.one(DEFINITION, "line_counter"))
-    assert "line_counter-arm64" not in found.names("aws:ssm/parameter:Parameter")
-    shipped = found.inputs("serverless-batch:image_pipeline:ImagePipeline")["shipped"]
-    assert shipped
-    assert "line_counter" not in shipped
+def test_the_first_image_is_built_here_and_the_pipeline_ships_the_next_ones(found: Declared) -> None:
+    image = found.one("awsx:ecr:Image", "line_counter").outputs["imageUri"]
+    for definition in ("line_counter", "line_counter-ec2"):
+        assert job_containers(found)[definition]["image"] == image
+        assert ("awsx:ecr:Image", "line_counter") in found.depends_on(found.one(DEFINITION, definition))
+    assert found.inputs("aws:ssm/parameter:Parameter", "line_counter-arm64")["insecureValue"] == image
+    assert "line_counter" in found.inputs("serverless-batch:image_pipeline:ImagePipeline")["shipped"]
+
+
+def test_a_release_may_make_revisions_of_each_definition_and_hand_its_roles_over(found: Declared) -> None:
+    names = ["data-processor", "line-counter", "line-counter_ec2"]
+    register, roles = (
+        next(s["Resource"] for s in found.statements("release-project") if s["Action"] == [action])
+        for action in ("batch:RegisterJobDefinition", "iam:PassRole")
+    )
+    arns = [d.outputs["arn"].rpartition(":")[0] for d in found.all(DEFINITION)]
+    assert sorted(register) == sorted(arns)
+    assert [arn.rpartition("/")[2].removeprefix("serverless-batch-dev-") for arn in register] == names
+    job = job_containers(found)["line_counter"]
+    assert {job["jobRoleArn"], job["executionRoleArn"]} < set(roles)
 
 
 def test_the_topic_lets_the_rule_of_blocked_queues_speak(found: Declared) -> None:

@@ -12,11 +12,25 @@ from pathlib import Path
 import botocore.session
 import pytest
 from botocore import xform_name
-from component_support import API_WORKERS, JOB_WORKERS, PROJECT, QUEUE_WORKERS, SCHEDULED_WORKERS, STACKS, WORKERS
+from component_support import (
+    API_WORKERS,
+    BATCH_WORKERS,
+    BUILDS,
+    JOB_WORKERS,
+    PROJECT,
+    QUEUE_WORKERS,
+    SCHEDULED_WORKERS,
+    STACKS,
+    WORKERS,
+    WORKFLOWS,
+    job_containers,
+    variables,
+)
 
 DEFINITION = "aws:ecs/taskDefinition:TaskDefinition"
 # Service → the prefix of its actions.
 SERVICES = {
+    "batch": "batch",
     "bedrock-runtime": "bedrock",
     "dynamodb": "dynamodb",
     "ecr": "ecr",
@@ -58,10 +72,19 @@ STEP = LOGS | ARTIFACTS
 DOCKER = {"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
 DOCKER |= {"ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"}
 COPY = {"ecs:TagResource"} | PASS  # RegisterTaskDefinition keeps the tags and hands the roles over
+COPY_JOB = {"batch:TagResource"}  # so does RegisterJobDefinition
 # What the ECS agent of an instance calls in the cluster of a Batch environment.
 INSTANCE = {"ecs:DeregisterContainerInstance", "ecs:DiscoverPollEndpoint", "ecs:Poll", "ecs:RegisterContainerInstance"}
 INSTANCE |= {"ecs:StartTelemetrySession", "ecs:SubmitAttachmentStateChanges", "ecs:SubmitContainerStateChange"}
 INSTANCE |= {"ecs:SubmitTaskStateChange", "ecs:TagResource", "ecs:UpdateContainerInstancesState"}
+# What Step Functions does for the sample's stages: jobs, tasks, maps over a prefix and over a result, notices.
+MACHINE = {"batch:DescribeJobs", "batch:SubmitJob", "batch:TerminateJob", "ecs:DescribeTasks", "ecs:RunTask"}
+MACHINE |= {"ecs:StopTask", "events:DescribeRule", "events:PutRule", "events:PutTargets", "s3:ListBucket"}
+MACHINE |= {"sns:Publish", "states:DescribeExecution", "states:StartExecution", "states:StopExecution"} | PASS
+MACHINE |= {f"xray:{action}" for action in ("GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords")}
+MACHINE |= {"xray:PutTraceSegments", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies"}
+MACHINE |= {f"logs:{verb}LogDelivery" for verb in ("Create", "Delete", "Get", "Update")}
+MACHINE |= {"logs:ListLogDeliveries", "logs:PutResourcePolicy"}
 CODEPIPELINE = ARTIFACTS | {"s3:GetBucketVersioning", "s3:PutObject", "s3:PutObjectAcl"}
 CODEPIPELINE |= {"codebuild:BatchGetBuilds", "codebuild:StartBuild", "codeconnections:UseConnection"}
 
@@ -79,11 +102,12 @@ def operations() -> dict[str, set[str]]:
 
 
 def calls(tree: ast.AST) -> set[str]:
-    """Actions that a piece of code needs: methods that it calls, and those that it names for somebody to call."""
+    """Actions that a piece of code needs: methods that it calls, and those that it names or hands over to be called."""
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             named = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+            named += [a.attr for a in node.args if isinstance(a, ast.Attribute) and _on(a) == "_table"]
             method = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             # A method of one word, such as `query`, is one of AWS's only on a table.
             called = [method] if "_" in method or _on(node.func) in ("_table", "sns", "_client") else []
@@ -93,7 +117,7 @@ def calls(tree: ast.AST) -> set[str]:
 
 
 def _on(function: ast.expr) -> str:
-    """Name of the object whose method is called."""
+    """Name of the object whose method is meant."""
     value = function.value if isinstance(function, ast.Attribute) else None
     return value.attr if isinstance(value, ast.Attribute) else getattr(value, "id", "")
 
@@ -109,8 +133,9 @@ def step(*names: str) -> list[Path]:
 
 @cache
 def runtime(mode: str) -> tuple[Path, ...]:
-    """Modules of the runtime that a task imports which works off a queue, or which runs a job of the API."""
-    waiting, found = {{"api": "api_job", "queue": "queue_service"}[mode], "child"}, set()  # child: started by its path
+    """Modules of the runtime that a container imports in this mode."""
+    modules = {"api": "api_job", "batch": "batch_job", "queue": "queue_service"}
+    waiting, found = {modules[mode], "child"}, set()  # child: started by its path
     while waiting:
         file = PROJECT / f"workers/runtime/{waiting.pop()}.py"
         found.add(file)
@@ -152,12 +177,15 @@ def _used(function: ast.FunctionDef) -> set[str]:
 
 @cache
 def needed(*files: Path) -> set[str]:
-    """Actions that the code in these files needs, with what it uses of `jobs` and of `scaling`."""
+    """Actions that the code in these files needs, with what it uses of `batchjobs`, of `jobs` and of `scaling`."""
     found: set[str] = set()
     for file in files:
         text = file.read_text()
         found |= calls(ast.parse(text))
         found |= behind("jobs/store.py", re.findall(r"store\.(\w+)\(", text), "JobStore")
+        found |= behind("batchjobs/once.py", re.findall(r"_once\.(\w+)\(", text), "Once")
+        for module, names in re.findall(r"from batchjobs\.(\w+) import (.+)", text):
+            found |= behind(f"batchjobs/{module}.py", names.split(", "))
         found |= behind("pipeline/released.py", re.findall(r"_released\.(\w+)\(", text), "Released")
         found |= behind("scaling/memory.py", re.findall(r"memory\.(\w+)\(", text), "Memory")
         if imported := re.search(r"from scaling\.service import (.+)", text):
@@ -173,21 +201,26 @@ def needed(*files: Path) -> set[str]:
 WORKLOADS: Mapping[str, tuple[list[Path], set[str]]] = {
     "api-function": (modules("functions/api"), LOGS),
     "batch-instance": ([], INSTANCE),
-    "build-arm64-project": (step("build", "docker"), STEP | DOCKER | {"s3:PutObject"}),
-    "canary-project": (step("canary", "definitions"), STEP | COPY),
+    "batch_events-function": (
+        [*modules("functions/batch_events"), PROJECT / "batchjobs/successors.py"],
+        LOGS | MAPPING,
+    ),
+    **{f"{build}-project": (step("build", "docker"), STEP | DOCKER | {"s3:PutObject"}) for build in BUILDS},
+    "canary-project": (step("canary", "definitions", "job_definitions"), STEP | COPY),
     "enqueuer-function": (modules("functions/enqueuer"), LOGS),
     "image-pipeline": ([], CODEPIPELINE),
     "launcher-function": (modules("functions/launcher"), LOGS | MAPPING | PASS),
     "load_generator-function": (modules("functions/load_generator"), LOGS | TELL_MISSING),
     "notifier-function": (modules("functions/notifier"), LOGS | MAPPING),
     "notifier-pipe": ([], PIPE),
-    "release-project": (step("release", "definitions"), STEP | COPY),
+    "release-project": (step("release", "definitions", "job_definitions"), STEP | COPY | COPY_JOB),
     "scaler-function": (modules("functions/scaler"), LOGS),
     "scaler-schedule": ([], SCHEDULE),
     "starter-function": (modules("functions/starter"), LOGS),
     "starter-schedule": ([], SCHEDULE),
     "watchman-function": (modules("functions/watchman"), LOGS),
     "watchman-schedule": ([], SCHEDULE),
+    **{f"flow-{workflow}": ([], MACHINE) for workflow in WORKFLOWS},
     **{f"{worker}-execution": ([], AGENT) for worker in WORKERS},
     **{
         f"{worker}-task": ([*runtime("api"), *modules("workers/engines", f"workers/{worker}")], TELL_MISSING)
@@ -197,6 +230,7 @@ WORKLOADS: Mapping[str, tuple[list[Path], set[str]]] = {
         f"{worker}-task": ([*runtime("api"), *modules(f"workers/{worker}")], TELL_MISSING)
         for worker in SCHEDULED_WORKERS
     },
+    **{f"{worker}-job": ([*runtime("batch"), *modules(f"workers/{worker}")], TELL_MISSING) for worker in BATCH_WORKERS},
     **{
         f"{worker}-task": ([*runtime("queue"), *modules(f"workers/{worker}")], TELL_MISSING | PROTECTION)
         for worker in QUEUE_WORKERS
@@ -204,8 +238,10 @@ WORKLOADS: Mapping[str, tuple[list[Path], set[str]]] = {
 }
 # What only some stacks need: without the channel or the engine the code is there, but does not run.
 OPTIONAL = {"secretsmanager:GetSecretValue": {"dev", "staging", "prod"}, "bedrock:InvokeModel": {"dev"}}
-# What a workload does not need although its code could do it: this worker may repeat what it has done.
-UNUSED = {"image_processor-task": {"dynamodb:PutItem"}}
+# What a workload does not need although its code could do it. This worker may repeat what it has done.
+REPEATABLE = {"image_processor-task": {"dynamodb:PutItem"}}
+# Nor these: a canary changes no job definition.
+UNUSED = REPEATABLE | {"canary-project": {"batch:RegisterJobDefinition"}}
 MISSING = {"dev": {"canary-project"}, "prod": {"load_generator-function"}}
 
 
@@ -223,10 +259,10 @@ def test_every_role_with_permissions_is_in_the_table(stack, name: str) -> None:
 
 
 def test_a_worker_that_may_repeat_nothing_remembers_what_it_has_done(stack) -> None:
-    """UNUSED above is right as long as the manifests say so."""
+    """REPEATABLE above is right as long as the manifests say so."""
     containers = {d.name: d.inputs["containerDefinitions"] for d in stack("prod").all(DEFINITION)}
     repeatable = {f"{name}-task" for name, text in containers.items() if '"EFFECT", "value": "repeatable"' in text}
-    assert repeatable == UNUSED.keys()
+    assert repeatable == REPEATABLE.keys()
 
 
 def test_what_each_workload_calls() -> None:
@@ -296,6 +332,18 @@ def test_what_each_workload_calls() -> None:
         "sqs:ReceiveMessage",
         "sqs:SendMessage",
     }
+    assert needed(*WORKLOADS["batch_events-function"][0]) == {
+        "batch:DescribeJobQueues",
+        "batch:DescribeJobs",
+        "batch:ListJobs",
+        "batch:SubmitJob",
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "sns:Publish",
+    }
+    assert needed(*runtime("batch")) == {"s3:GetObject", "s3:PutObject"}
     protection = (PROJECT / "workers/runtime/protection.py").read_text()
     assert re.findall(r'request\("(\w+)"', protection) == ["PUT"]  # a GET would need one action more
     assert needed(*modules(*(f"workers/{worker}" for worker in (*API_WORKERS, *QUEUE_WORKERS)))) == set()
@@ -306,7 +354,7 @@ ENVIRONMENT = {
     "notifier": ("functions/notifier", r"(?:os\.environ\[|environment\.get\()\"(\w+)\""),
     **{
         name: (f"functions/{name}", r"os\.environ\[\"(\w+)\"\]")
-        for name in ("api", "enqueuer", "launcher", "load_generator", "scaler", "starter", "watchman")
+        for name in ("api", "batch_events", "enqueuer", "launcher", "load_generator", "scaler", "starter", "watchman")
     },
 }
 BY_AWS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}  # read by Powertools
@@ -322,16 +370,18 @@ def test_a_function_gets_every_variable_that_it_reads_and_no_other(stack, functi
     assert given == read - optional
 
 
-def read_by_runtime(mode: str) -> set[str]:
-    """Variables that the runtime reads in this mode."""
+def read_by_runtime(mode: str, *more: str) -> set[str]:
+    """Variables that the runtime reads in this mode. more: functions that read some besides those named after it."""
     tree = ast.parse((PROJECT / "workers/runtime/settings.py").read_text())
-    readers = {"mode", "_settings", f"_{mode}_settings"}
+    readers = {"mode", "_settings", f"_{mode}_settings", *more}
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in readers]
     assert len(functions) == len(readers)
     source = "".join(map(ast.unparse, functions))
     return set(re.findall(r"read(?:er)?(?:\.optional)?\('(\w+)'", source))
 
 
+BY_BATCH = {f"AWS_BATCH_JOB_{name}" for name in ("ID", "ATTEMPT", "ARRAY_INDEX", "ARRAY_SIZE")}
+BY_SUBMITTER = {"INPUT", "INPUT_KEY", "JOB_KEY", "ARRAY_SIZE", "ARRAY_INDEXES"}
 BY_LAUNCHER, BY_AGENT = {"JOBS", "CAPACITY_PROVIDER"}, {"ECS_CONTAINER_METADATA_URI_V4", "ECS_AGENT_URI"}
 DEFAULTS = {"BATCH", "MODE", "ENGINE"}  # no, `api` and none
 
@@ -346,4 +396,15 @@ def test_a_task_gets_every_variable_that_its_runtime_reads(stack, mode: str, wor
         assert given.get("MODE", "api") == mode
         assert read - BY_LAUNCHER - BY_AGENT - DEFAULTS <= given.keys()
         assert not given.keys() & (BY_LAUNCHER | BY_AGENT)
+        assert {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"} <= given.keys()
+
+
+def test_a_job_of_batch_gets_every_variable_that_its_runtime_reads(stack) -> None:
+    read = read_by_runtime("batch", "_part")
+    assert read > BY_BATCH | BY_SUBMITTER
+    for container in job_containers(stack("prod")).values():
+        given = variables(container)
+        assert given["BATCH"] == "1"
+        assert read - BY_BATCH - BY_SUBMITTER - {"MODE", "ENGINE"} <= given.keys()
+        assert not given.keys() & (BY_BATCH | BY_SUBMITTER)
         assert {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"} <= given.keys()

@@ -7,25 +7,36 @@ from typing import Any
 
 import pytest
 from component_support import (
+    BATCH_WORKERS,
     FUNCTIONS,
     REGION,
     STACKS,
     STEPS,
+    TASK_WORKERS,
     UNKNOWN,
-    WORKERS,
+    WORKFLOWS,
     containers,
+    job_containers,
     platform,
     policy,
 )
 from pulumi.runtime import mocks
 
 DEFINITION = "aws:ecs/taskDefinition:TaskDefinition"
+JOB_DEFINITION = "aws:batch/jobDefinition:JobDefinition"
 PROVIDER = "pulumi:providers:aws"
 ROLE_COMPONENT = "serverless-batch:permissions:Role"
 
 # Component → what it declares itself; whatever else is in it is a component of its own.
 CHILDREN = {
     "alerts:Alerts": {"sns/topic:Topic", "sns/topicPolicy:TopicPolicy", "sns/topicSubscription:TopicSubscription"},
+    "batch_events:BatchEvents": {
+        "cloudwatch/eventRule:EventRule",
+        "cloudwatch/eventTarget:EventTarget",
+        "cloudwatch/metricAlarm:MetricAlarm",
+        "lambda/eventSourceMapping:EventSourceMapping",
+    },
+    "batch_jobs:BatchJobs": {"batch/jobDefinition:JobDefinition", "cloudwatch/logGroup:LogGroup"},
     "batch_queues:BatchQueues": {
         "batch/computeEnvironment:ComputeEnvironment",
         "batch/jobQueue:JobQueue",
@@ -116,6 +127,11 @@ CHILDREN = {
     },
     "tables:IdempotencyTable": {"dynamodb/table:Table"},
     "tables:JobsTable": {"dynamodb/table:Table"},
+    "workflow:StateMachine": {
+        "cloudwatch/logGroup:LogGroup",
+        "cloudwatch/metricAlarm:MetricAlarm",
+        "sfn/stateMachine:StateMachine",
+    },
     "task:FargateTask": {"cloudwatch/logGroup:LogGroup", "ecs/taskDefinition:TaskDefinition"},
 }
 
@@ -128,7 +144,7 @@ def test_every_resource_is_the_child_of_the_component_that_declares_it(stack, na
         if not resource.type.startswith("serverless-batch:"):
             parent = found.parent(resource).type.removeprefix("serverless-batch:")
             seen.setdefault(parent, set()).add(resource.type.split(":", 1)[1].removeprefix("providers:"))
-    assert seen.keys() == CHILDREN.keys()
+    assert seen.keys() == CHILDREN.keys() - (set() if WORKFLOWS else {"workflow:StateMachine"})
     for component, children in seen.items():
         assert children <= CHILDREN[component], component
 
@@ -172,7 +188,8 @@ def test_physical_names_are_unique_and_bear_project_and_stack(stack, name: str) 
         (type_, given) for type_, given in names if not type_.startswith("aws:s3/bucket") or type_.endswith(":Bucket")
     ]
     assert len(own) == len(set(own))
-    folders = [given for type_, given in own if type_ == "aws:ssm/parameter:Parameter"]
+    folders = {given for type_, given in own if type_ == "aws:ssm/parameter:Parameter"}
+    folders |= {f"/serverless-batch/{name}/batch/{worker}" for worker in BATCH_WORKERS}  # log groups
     assert all(given.startswith(f"/serverless-batch/{name}/") for given in folders)
     assert all(f"serverless-batch-{name}-" in given for _, given in own if given not in folders)
 
@@ -199,26 +216,33 @@ def test_at_preview_a_policy_can_read_all_that_a_role_may_do_and_who_may_assume_
 def test_at_preview_a_policy_can_read_every_container(stack, name: str) -> None:
     tasks = stack(name, preview=True).all("serverless-batch:task:FargateTask")
     assert {task.name: task.inputs["container"] for task in tasks} == containers(stack(name))
+    jobs = stack(name, preview=True).all("serverless-batch:batch_jobs:BatchJobs")
+    named = {d.inputs["name"]: job_containers(stack(name))[d.name] for d in stack(name).all(JOB_DEFINITION)}
+    told = [dict(zip(job.inputs["names"].values(), job.inputs["containers"].values(), strict=True)) for job in jobs]
+    assert {definition: container for one in told for definition, container in one.items()} == named
 
 
 @pytest.mark.parametrize("name", STACKS)
 def test_each_workload_has_a_role_of_its_own(stack, name: str) -> None:
     found = stack(name)
     tasks = {d.inputs[key] for d in found.all(DEFINITION) for key in ("taskRoleArn", "executionRoleArn")}
+    jobs = {job[key] for job in job_containers(found).values() for key in ("jobRoleArn", "executionRoleArn")}
     functions = {function.inputs["role"] for function in found.all("aws:lambda/function:Function")}
     pipes = {pipe.inputs["roleArn"] for pipe in found.all("aws:pipes/pipe:Pipe")}
     gateway = {account.inputs["cloudwatchRoleArn"] for account in found.all("aws:apigateway/account:Account")}
     schedules = {schedule.inputs["target"]["roleArn"] for schedule in found.all("aws:scheduler/schedule:Schedule")}
     steps = {project.inputs["serviceRole"] for project in found.all("aws:codebuild/project:Project")}
     pipeline = {pipeline.inputs["roleArn"] for pipeline in found.all("aws:codepipeline/pipeline:Pipeline")}
+    machines = {machine.inputs["roleArn"] for machine in found.all("aws:sfn/stateMachine:StateMachine")}
     instances = {
         role.outputs["arn"]
         for profile in found.all("aws:iam/instanceProfile:InstanceProfile")
         for role in found.all("aws:iam/role:Role")
         if role.inputs.get("name") == profile.inputs["role"]
     }
-    users = [tasks, functions, pipes, gateway, schedules, steps, pipeline, instances]
-    counts = [2 * len(WORKERS), len(FUNCTIONS[name]), 1, 1, 3, len(STEPS[name]), 1, 1]
+    users = [tasks, jobs, functions, pipes, gateway, schedules, steps, pipeline, machines, instances]
+    counts = [2 * len(TASK_WORKERS), 2 * len(BATCH_WORKERS), len(FUNCTIONS[name]), 1, 1, 3, len(STEPS[name])]
+    counts += [1, len(WORKFLOWS), 1]
     assert [len(roles) for roles in users] == counts
     assert set.union(*users) == {role.outputs["arn"] for role in found.all("aws:iam/role:Role")}
     assert sum(map(len, users)) == len(set.union(*users))

@@ -19,6 +19,8 @@ DEFINITION = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition"
 REPOSITORY = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/r"
 PARAMETER = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/p/images/w"
 JOBS = f"arn:aws:batch:{REGION}:{ACCOUNT}:job"
+RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule"
+HEARING = ["events:DescribeRule", "events:PutRule", "events:PutTargets"]
 CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/c"
 ON_CLUSTER = {"ArnEquals": {"ecs:cluster": CLUSTER}}
 PROFILE = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:inference-profile/eu.amazon.nova-lite-v1:0"
@@ -37,6 +39,11 @@ GRANTS: dict[str, tuple[Callable[[], list[Statement]], list[dict[str, Any]]]] = 
     "read objects below a prefix": (
         lambda: permissions.read_objects(BUCKET, "reports/"),
         [granted("s3:GetObject", f"{BUCKET}/reports/*"), granted("s3:ListBucket", BUCKET)],
+    ),
+    "list objects": (lambda: permissions.list_objects(BUCKET), [granted("s3:ListBucket", BUCKET)]),
+    "list objects below a prefix": (
+        lambda: permissions.list_objects(BUCKET, "sales/"),
+        [granted("s3:ListBucket", BUCKET, Condition={"StringLike": {"s3:prefix": ["sales/*"]}})],
     ),
     "sign links to objects": (lambda: permissions.link_objects(BUCKET), [granted("s3:GetObject", f"{BUCKET}/*")]),
     "write objects below a prefix": (
@@ -74,6 +81,10 @@ GRANTS: dict[str, tuple[Callable[[], list[Statement]], list[dict[str, Any]]]] = 
                 QUEUE,
             )
         ],
+    ),
+    "take messages": (
+        lambda: permissions.take_messages(QUEUE),
+        [granted(["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"], QUEUE)],
     ),
     "hold messages": (
         lambda: permissions.hold_messages(QUEUE),
@@ -156,7 +167,75 @@ GRANTS: dict[str, tuple[Callable[[], list[Statement]], list[dict[str, Any]]]] = 
             granted(
                 "batch:SubmitJob", f"{JOBS}-definition/d", f"{JOBS}-definition/d:*", f"{JOBS}-queue/q", f"{JOBS}/*"
             ),
-            granted("batch:TagResource", f"{JOBS}/*"),
+        ],
+    ),
+    "see job definitions": (permissions.see_job_definitions, [granted("batch:DescribeJobDefinitions", "*")]),
+    "follow jobs": (
+        lambda: permissions.follow_jobs(SITE),
+        [
+            granted("batch:DescribeJobs", "*"),
+            granted("batch:TerminateJob", f"{JOBS}/*"),
+            granted(HEARING, f"{RULE}/StepFunctionsGetEventsForBatchJobsRule"),
+        ],
+    ),
+    "follow tasks": (
+        lambda: permissions.follow_tasks(SITE, "c"),
+        [
+            granted("ecs:StopTask", f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/c/*", Condition=ON_CLUSTER),
+            granted(HEARING, f"{RULE}/StepFunctionsGetEventsForECSTaskRule"),
+        ],
+    ),
+    "run maps": (
+        lambda: permissions.run_maps(SITE, "m"),
+        [
+            granted("states:StartExecution", f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:m"),
+            granted(
+                ["states:DescribeExecution", "states:StopExecution"],
+                *(f"arn:aws:states:{REGION}:{ACCOUNT}:execution:m{rest}" for rest in ("/*", ":*")),
+            ),
+        ],
+    ),
+    "deliver logs": (
+        permissions.deliver_logs,
+        [
+            granted(
+                [
+                    "logs:CreateLogDelivery",
+                    "logs:DeleteLogDelivery",
+                    "logs:DescribeLogGroups",
+                    "logs:DescribeResourcePolicies",
+                    "logs:GetLogDelivery",
+                    "logs:ListLogDeliveries",
+                    "logs:PutResourcePolicy",
+                    "logs:UpdateLogDelivery",
+                ],
+                "*",
+            )
+        ],
+    ),
+    "trace": (
+        permissions.trace,
+        [
+            granted(
+                [
+                    "xray:GetSamplingRules",
+                    "xray:GetSamplingTargets",
+                    "xray:PutTelemetryRecords",
+                    "xray:PutTraceSegments",
+                ],
+                "*",
+            )
+        ],
+    ),
+    "define jobs": (
+        lambda: permissions.define_jobs(SITE, ["d", "d_ec2"]),
+        [
+            granted("batch:DescribeJobDefinitions", "*"),
+            granted("batch:RegisterJobDefinition", f"{JOBS}-definition/d", f"{JOBS}-definition/d_ec2"),
+            granted(
+                "batch:TagResource",
+                *(f"{JOBS}-definition/{name}" for name in ("d", "d:*", "d_ec2", "d_ec2:*")),
+            ),
         ],
     ),
     "see jobs": (
@@ -369,6 +448,7 @@ def test_eventbridge_may_send_dead_letters_of_its_rules_only() -> None:
         ("lambda", None),
         ("pipes", {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
         ("scheduler", {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+        ("states", {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
         ("apigateway", None),
         (
             "ecs-tasks",

@@ -10,7 +10,19 @@ from typing import Any, NamedTuple
 
 import pytest
 from cloud_world import arns_in, condition_keys, matches, takes_a_resource, works_on, world
-from component_support import ACCOUNT, PARTITION, REGION, STACKS, Declared, containers, platform, variables
+from component_support import (
+    ACCOUNT,
+    BUILDS,
+    PARTITION,
+    REGION,
+    STACKS,
+    WORKERS,
+    Declared,
+    containers,
+    job_containers,
+    platform,
+    variables,
+)
 
 SLACK, NOTION, OPENAI = (
     f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-AbCdEf" for name in ("slack", "notion", "openai")
@@ -37,6 +49,8 @@ PROFILE = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:inference-profile/eu.{MODEL}"
 FOREIGN = (
     f"arn:aws:bedrock:{REGION}::foundation-model/anthropic.claude-3-haiku-20240307-v1:0",
     f"arn:aws:bedrock:{REGION}:{ACCOUNT}:inference-profile/us.{MODEL}",
+    f"arn:aws:batch:{REGION}:{ACCOUNT}:job-definition/serverless-batch-dev-data-processor-2:1",
+    f"arn:aws:batch:{REGION}:{ACCOUNT}:job-queue/serverless-batch-dev-standard-2",
     f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/serverless-batch-dev-tasks/serverless-batch-dev-image-processor-2",
     f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/serverless-batch-dev-tasks-2/serverless-batch-dev-image-processor",
     f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/serverless-batch-dev-content-analyzer-2:1",
@@ -115,14 +129,18 @@ def test_a_star_stands_only_where_the_action_knows_no_resource(found: Declared) 
     assert stars
     for role, actions, resources, _ in stars:
         assert resources == ["*"]
-        if actions == ["ecs:DescribeTaskDefinition"]:
+        if actions in (["ecs:DescribeTaskDefinition"], ["batch:DescribeJobDefinitions"]):
             assert role in ("canary-project", "release-project")
+        elif actions == ["batch:DescribeJobQueues", "batch:DescribeJobs", "batch:ListJobs"]:
+            assert role == "batch_events-function"
+        elif role.startswith("flow-"):
+            assert {action.partition(":")[0] for action in actions} <= {"batch", "logs", "xray"}
         elif actions == ["ecs:DiscoverPollEndpoint"]:
             assert role == "batch-instance"
         else:
             assert actions == ["ecr:GetAuthorizationToken"]
-            assert role.endswith("-execution") or role == "build-arm64-project"
-        assert not takes_a_resource(actions[0])
+            assert role.endswith("-execution") or role in [f"{build}-project" for build in BUILDS]
+        assert not any(map(takes_a_resource, actions))
 
 
 def test_no_action_is_a_wildcard_and_aws_knows_each(found: Declared) -> None:
@@ -165,6 +183,7 @@ def test_of_the_shared_table_every_workload_reaches_items_of_its_own_only(found:
             assert all(action.endswith("Item") for action in actions)
             patterns.setdefault(role, set()).update(condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"])
     assert patterns == {
+        "batch_events-function": {"batch#*", "batch-next#*"},
         "enqueuer-function": {"scaling#*"},
         "image_processor-task": {"failures#image_processor#*"},
         "notifier-function": {"notice#*"},
@@ -181,9 +200,10 @@ def test_a_model_in_another_region_may_be_called_through_the_profile_only(stack)
 
 
 def test_a_worker_may_write_its_own_results_only(found: Declared) -> None:
-    for worker in found.names("aws:ecs/taskDefinition:TaskDefinition"):
-        results = found.one("aws:s3/bucket:Bucket", "results").outputs["arn"]
-        written = [s.resources for s in statements(found) if s.role == f"{worker}-task" and "s3:PutObject" in s.actions]
+    results = found.one("aws:s3/bucket:Bucket", "results").outputs["arn"]
+    for worker in WORKERS:
+        own = (f"{worker}-task", f"{worker}-job")
+        written = [s.resources for s in statements(found) if s.role in own and "s3:PutObject" in s.actions]
         assert written == [[f"{results}/{worker}/*"]]
 
 
@@ -194,7 +214,8 @@ def test_every_arn_in_every_input_is_of_something_that_is_there(found: Declared)
     rest |= {f.outputs["invokeArn"] for f in found.all("aws:lambda/function:Function")}
     rest |= {f"arn:aws:ecs:{REGION}:{ACCOUNT}:*"}  # which tasks ECS assumes a role for
     for resource in found.all():
-        for arn in arns_in(resource.inputs) - rest:
+        named = {arn for arn in arns_in(resource.inputs) if not arn.startswith("arn:aws:states:::")}  # what to call
+        for arn in named - rest:
             assert any(matches(arn, known) for known in arns), f"{resource.type} {resource.name}: {arn}"
 
 
@@ -212,6 +233,8 @@ def workloads(found: Declared) -> Iterator[tuple[str, dict[str, str]]]:
         yield function.inputs["role"], function.inputs["environment"]["variables"]
     for name, container in containers(found).items():
         yield found.inputs("aws:ecs/taskDefinition:TaskDefinition", name)["taskRoleArn"], variables(container)
+    for container in job_containers(found).values():
+        yield container["jobRoleArn"], variables(container)
 
 
 def test_whatever_a_workload_is_told_of_it_may_use(found: Declared) -> None:
@@ -233,7 +256,7 @@ def test_whatever_a_workload_is_told_of_it_may_use(found: Declared) -> None:
 
 
 def test_the_agent_may_read_every_secret_that_it_fills_a_variable_from(found: Declared) -> None:
-    for name, container in containers(found).items():
+    for name, container in (containers(found) | job_containers(found)).items():
         readable = [r for s in statements(found) if s.role == f"{name}-execution" for r in s.resources]
         assert {secret["valueFrom"] for secret in container["secrets"]} <= set(readable)
 
@@ -262,6 +285,9 @@ def test_every_trust_is_for_the_service_that_uses_the_role(found: Declared) -> N
         users[f"arn:aws:iam::{ACCOUNT}:role/{profile.inputs['role']}"] = "ec2"
     for definition in found.all("aws:ecs/taskDefinition:TaskDefinition"):
         users |= dict.fromkeys((definition.inputs["taskRoleArn"], definition.inputs["executionRoleArn"]), "ecs-tasks")
+    for job in job_containers(found).values():
+        users |= dict.fromkeys((job["jobRoleArn"], job["executionRoleArn"]), "ecs-tasks")
+    users |= {machine.inputs["roleArn"]: "states" for machine in found.all("aws:sfn/stateMachine:StateMachine")}
     users |= {project.inputs["serviceRole"]: "codebuild" for project in found.all("aws:codebuild/project:Project")}
     users[found.inputs("aws:codepipeline/pipeline:Pipeline")["roleArn"]] = "codepipeline"
     users[found.inputs("aws:apigateway/account:Account")["cloudwatchRoleArn"]] = "apigateway"

@@ -143,10 +143,11 @@ def test_a_worker_that_reads_a_secret_can_reach_it_without_a_way_out_of_aws(proj
     assert [s["Resource"] for s in secrets] == [[f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:reports/db-??????"]]
 
 
-def test_an_offline_worker_may_call_no_model(stack) -> None:
+def test_with_an_offline_engine_nobody_may_call_a_model(stack) -> None:
     found = stack("dev")
     assert json.loads(variables(containers(found)["content_analyzer"])["ENGINE"]) == {"kind": "offline"}
-    actions = {a for w in WORKERS for s in found.statements(f"{w}-task") for a in s["Action"]}
+    roles = found.names("aws:iam/rolePolicy:RolePolicy")
+    actions = {action for role in roles for s in found.statements(role) for action in s["Action"]}
     assert "bedrock:InvokeModel" not in actions
 
 

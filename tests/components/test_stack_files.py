@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from component_support import (
     API_WORKERS,
+    BATCH_WORKERS,
     FUNCTIONS,
     JOB_WORKERS,
     QUEUE_WORKERS,
@@ -17,9 +18,12 @@ from component_support import (
     SCHEDULED_WORKERS,
     STACKS,
     STEPS,
+    TASK_WORKERS,
     WORKERS,
+    WORKFLOWS,
     Declared,
     containers,
+    job_containers,
     packed,
     settings,
     variables,
@@ -27,6 +31,7 @@ from component_support import (
 )
 
 VPC = "awsx:ec2:Vpc"
+JOB_DEFINITION = "aws:batch/jobDefinition:JobDefinition"
 DEFINITION = "aws:ecs/taskDefinition:TaskDefinition"
 PROVIDER = "pulumi:providers:aws"
 
@@ -79,8 +84,8 @@ def test_without_a_way_out_tasks_reach_the_model_and_instances_their_cluster_thr
 def test_every_log_group_keeps_what_the_stack_says(stack, name: str) -> None:
     groups = stack(name).all("aws:cloudwatch/logGroup:LogGroup")
     assert {group.inputs["retentionInDays"] for group in groups} == {settings(name).logs.retention_days}
-    gateway = ["job-api"]
-    assert sorted(group.name for group in groups) == sorted((*FUNCTIONS[name], *WORKERS, *gateway, *STEPS[name]))
+    others = ["job-api", *(f"flow-{workflow}" for workflow in WORKFLOWS)]
+    assert sorted(group.name for group in groups) == sorted((*FUNCTIONS[name], *WORKERS, *others, *STEPS[name]))
 
 
 @pytest.mark.parametrize("name", STACKS)
@@ -154,12 +159,14 @@ def test_every_alarm_speaks_on_the_topic_of_alarms_and_watches_what_is_there(sta
     queues = {queue.name: queue.inputs["name"] for queue in found.all("aws:sqs/queue:Queue")}
     served = {queues[worker] for worker in QUEUE_WORKERS}
     dead_letters = {queues[queue] for queue in queues if queue.endswith("-dlq")}
-    dead_letters |= {queues["undelivered"], queues["unstarted"], queues["pipeline-undelivered"]}
+    dead_letters |= {url for queue, url in queues.items() if queue.endswith(("undelivered", "unstarted"))}
+    machines = {machine.outputs["arn"] for machine in found.all("aws:sfn/stateMachine:StateMachine")}
+    assert watched.pop(("StateMachineArn",), set()) == machines
     assert watched == {
         ("QueueName",): dead_letters | served,
         ("Queue",): served,  # the scaler's metrics
-        ("service", "worker"): {*QUEUE_WORKERS, *SCHEDULED_WORKERS},  # the runtime's
-        ("worker",): set(SCHEDULED_WORKERS),  # the watchman's
+        ("service", "worker"): {*QUEUE_WORKERS, *SCHEDULED_WORKERS, *BATCH_WORKERS},  # the runtime's
+        ("worker",): {*SCHEDULED_WORKERS, *BATCH_WORKERS},  # the watchman's, and those of batch_events
         ("ProjectName",): {project.inputs["name"] for project in found.all("aws:codebuild/project:Project")},
         ("FunctionName",): {function.inputs["name"] for function in found.all("aws:lambda/function:Function")},
     }
@@ -168,8 +175,9 @@ def test_every_alarm_speaks_on_the_topic_of_alarms_and_watches_what_is_there(sta
 @pytest.mark.parametrize("name", STACKS)
 def test_workers_have_the_size_and_the_limits_of_their_manifest_or_of_the_stack(stack, name: str) -> None:
     found = stack(name)
-    assert [worker.name for worker in settings(name).workers] == found.names(DEFINITION) == list(WORKERS)
-    for worker in settings(name).workers:
+    assert [worker.name for worker in settings(name).workers] == list(WORKERS)
+    assert found.names(DEFINITION) == list(TASK_WORKERS)
+    for worker in (worker for worker in settings(name).workers if worker.name in TASK_WORKERS):
         manifest, definition = worker.manifest, found.inputs(DEFINITION, worker.name)
         size = manifest.resources
         assert (float(definition["cpu"]), float(definition["memory"])) == (size.vcpu * 1024, size.memory_mib)
@@ -182,6 +190,31 @@ def test_workers_have_the_size_and_the_limits_of_their_manifest_or_of_the_stack(
             str(manifest.retry.attempts),
             str(manifest.retry.backoff_seconds),
         )
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_jobs_of_batch_have_the_sizes_and_the_limits_of_their_manifest_or_of_the_stack(stack, name: str) -> None:
+    found = stack(name)
+    assert found.names(JOB_DEFINITION) == list(BATCH_WORKERS)  # no tier of theirs is for instances
+    for worker in (worker for worker in settings(name).workers if worker.name in BATCH_WORKERS):
+        manifest, trigger = worker.manifest, worker.manifest.trigger.batch
+        definition, container = found.inputs(JOB_DEFINITION, worker.name), job_containers(found)[worker.name]
+        size, known = manifest.resources, variables(container)
+        needs = {need["type"]: float(need["value"]) for need in container["resourceRequirements"]}
+        assert needs == {"VCPU": size.vcpu, "MEMORY": size.memory_mib}
+        assert (float(known["VCPU"]), float(known["MEMORY_GB"])) == (size.vcpu, size.memory_mib / 1024)
+        assert container["runtimePlatform"]["cpuArchitecture"] == size.architecture.upper()
+        assert container["ephemeralStorage"] == {"sizeInGiB": size.scratch_gib}
+        tiers = [(t["up_to"], t["vcpu"], t["memory"], t["queue"]) for t in json.loads(known["TIERS"])]
+        own = trigger.queue
+        assert tiers == [(t.up_to_bytes, t.vcpu, t.memory_mib, t.queue or own) for t in trigger.tiers]
+        assert (known["ARRAY"], known["SHARE"]) == (str(trigger.array), trigger.share)
+        assert set(json.loads(known["DEFINITIONS"])) == {"standard", "urgent"}  # those of Fargate
+        assert definition["retryStrategy"]["attempts"] == manifest.retry.attempts
+        assert known["TIMEOUT_SECONDS"] == str(size.timeout_seconds)
+        assert definition["timeout"]["attemptDurationSeconds"] > size.timeout_seconds
+        group = found.inputs("aws:cloudwatch/logGroup:LogGroup", worker.name)
+        assert container["logConfiguration"]["options"]["awslogs-group"] == group["name"]
 
 
 def catalogue(found: Declared, function: str) -> dict[str, Any]:

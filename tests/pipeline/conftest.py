@@ -35,7 +35,7 @@ def aws() -> Iterator[None]:
 
 @pytest.fixture
 def cloud(aws: None) -> Cloud:
-    for service in ("ecr", "ecs", "s3", "ssm"):
+    for service in ("batch", "ecr", "ecs", "s3", "ssm"):
         for region in get_backend(service)[ACCOUNT].values():
             region.reset()
     return Cloud()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ ACCOUNT = "123456789012"
 REGISTRY = f"{ACCOUNT}.dkr.ecr.eu-central-1.amazonaws.com"
 WORKERS = ("report", "resize")
 STACK = Stack("serverless-batch-dev", "/serverless-batch/dev/images", dict.fromkeys(WORKERS, "arm64"))
+LINES = "lines"  # a worker of Batch jobs, on Fargate and on instances
+DEFINITIONS = ("serverless-batch-dev-lines", "serverless-batch-dev-lines_ec2")
+BATCH = replace(STACK, architectures={LINES: "arm64"}, job_definitions={LINES: DEFINITIONS})
 SERVICE = "resize"  # the worker whose tasks belong to a service
 CLUSTER = "serverless-batch-dev-tasks"
 UPLOADS = "serverless-batch-dev-uploads"
@@ -22,6 +26,44 @@ UPLOADS = "serverless-batch-dev-uploads"
 
 def image(worker: str, digit: str) -> str:
     return f"{REGISTRY}/{STACK.family(worker)}@sha256:{digit * 64}"
+
+
+def job_definition(name: str, image: str) -> dict[str, Any]:
+    """As `pulumi up` registers it."""
+    on_instances = name.endswith("_ec2")
+    variables = {"WORKER": LINES, "TIMEOUT_SECONDS": "600", "VCPU": "0.5", "MEMORY_GB": "1"}
+    container: dict[str, Any] = {
+        "image": image,
+        "command": ["python", "-m", "workers.runtime"],
+        "jobRoleArn": "arn:aws:iam::123456789012:role/job",
+        "executionRoleArn": "arn:aws:iam::123456789012:role/execution",
+        "environment": [{"name": key, "value": value} for key, value in variables.items()],
+        "secrets": [{"name": "KEY", "valueFrom": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key"}],
+        "resourceRequirements": [
+            {"type": "MEMORY", "value": "1024"},
+            {"type": "VCPU", "value": "1" if on_instances else "0.5"},
+        ],
+        "readonlyRootFilesystem": True,
+        "linuxParameters": {"initProcessEnabled": True},
+        "mountPoints": [{"sourceVolume": "scratch", "containerPath": "/tmp"}],
+        "volumes": [{"name": "scratch", "host": {}}],
+        "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "/batch/lines"}},
+    }
+    if not on_instances:
+        container["ephemeralStorage"] = {"sizeInGiB": 50}
+        container["networkConfiguration"] = {"assignPublicIp": "ENABLED"}
+        container["runtimePlatform"] = {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"}
+    return {
+        "jobDefinitionName": name,
+        "type": "container",
+        "platformCapabilities": ["EC2" if on_instances else "FARGATE"],
+        "parameters": {"of": "the definition"},
+        "containerProperties": container,
+        "retryStrategy": {"attempts": 3, "evaluateOnExit": [{"onExitCode": "64", "action": "exit"}]},
+        "timeout": {"attemptDurationSeconds": 660},
+        "propagateTags": True,
+        "tags": {"worker": LINES, "cost-center": "batch"},
+    }
 
 
 class Client:
@@ -80,10 +122,11 @@ def network() -> dict[str, Any]:
 
 
 class Cloud:
-    """Two workers with their released images, `report` started by a launcher and `resize` a service of no task."""
+    """Workers with their released images: `report` is started by a launcher, `resize` a service of no task, and of
+    `lines` AWS Batch has two job definitions."""
 
     def __init__(self) -> None:
-        self.ecr, self.ecs, self.ssm, self.s3 = map(client, ("ecr", "ecs", "ssm", "s3"))
+        self.ecr, self.ecs, self.ssm, self.s3, self.batch = map(client, ("ecr", "ecs", "ssm", "s3", "batch"))
         self.network = network()
         self.s3.create_bucket(Bucket=UPLOADS, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         self.ecs.create_cluster(clusterName=CLUSTER, capacityProviders=["FARGATE", "FARGATE_SPOT"])
@@ -91,6 +134,7 @@ class Cloud:
             self.ecr.create_repository(repositoryName=STACK.family(worker), imageTagMutability="IMMUTABLE")
             self.ssm.put_parameter(Name=STACK.parameter(worker), Value=image(worker, "0"), Type="String")
             self.define(worker, image(worker, "0"))
+        self.define_jobs(image(LINES, "0"))
         self.ecs.create_service(
             cluster=CLUSTER,
             serviceName=STACK.family(SERVICE),
@@ -127,6 +171,20 @@ class Cloud:
             tags=[{"key": "cost-center", "value": "batch"}],
         )
 
+    def define_jobs(self, image: str) -> None:
+        self.ssm.put_parameter(Name=BATCH.parameter(LINES), Value=image, Type="String")
+        for name in DEFINITIONS:
+            self.batch.register_job_definition(**job_definition(name, image))
+
+    def job(self, name: str) -> dict[str, Any]:
+        """The revision that SubmitJob takes when it is told none."""
+        found = self.batch.describe_job_definitions(jobDefinitionName=name, status="ACTIVE")["jobDefinitions"]
+        return max(found, key=lambda one: one["revision"])
+
+    def jobs_run(self) -> list[str]:
+        """The images of the next jobs, on Fargate and on instances."""
+        return [self.job(name)["containerProperties"]["image"] for name in DEFINITIONS]
+
     def newest(self, family: str) -> dict[str, Any]:
         """The revision that RunTask takes when it is told no revision."""
         return self.ecs.describe_task_definition(taskDefinition=family)["taskDefinition"]
@@ -139,7 +197,8 @@ class Cloud:
         return len(self.ecs.list_task_definitions(familyPrefix=STACK.family(worker))["taskDefinitionArns"])
 
     def released(self, worker: str) -> str:
-        return self.ssm.get_parameter(Name=STACK.parameter(worker))["Parameter"]["Value"]
+        stack = BATCH if worker == LINES else STACK
+        return self.ssm.get_parameter(Name=stack.parameter(worker))["Parameter"]["Value"]
 
     def service(self) -> str:
         """The image that the service runs."""

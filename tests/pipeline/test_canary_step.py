@@ -69,6 +69,7 @@ def canary(cloud: Cloud, ecs: Ecs, samples: Path, images: dict[str, str] = NEW) 
         STACK,
         Released(STACK, cloud.ssm),
         ecs,
+        cloud.batch,
         cloud.s3,
         cluster=CLUSTER,
         network=cloud.network,

@@ -15,7 +15,21 @@ from components.pipeline_stages import PATHS
 from pipeline.stack import Stack
 
 sys.path.append(str(Path(__file__).parents[1] / "components"))
-from component_support import ACCOUNT, PROJECT, REGION, SITE, Declared, containers, declared, platform, settings
+from component_support import (
+    ACCOUNT,
+    BATCH_WORKERS,
+    BUILDS,
+    PROJECT,
+    REGION,
+    SITE,
+    TASK_WORKERS,
+    Declared,
+    containers,
+    declared,
+    job_containers,
+    platform,
+    settings,
+)
 
 PIPELINE, CODEBUILD = "aws:codepipeline/pipeline:Pipeline", "aws:codebuild/project:Project"
 PARAMETER, IMAGE = "aws:ssm/parameter:Parameter", "awsx:ecr:Image"
@@ -23,7 +37,9 @@ CONNECTION = f"arn:aws:codeconnections:{REGION}:{ACCOUNT}:connection/01234567-89
 GITHUB = {"provider": "github", "repository": "example/batch", "branch": "main", "connectionArn": CONNECTION}
 CODECOMMIT = {"provider": "codecommit", "repository": "batch", "branch": "main"}
 DIGEST = "sha256:" + "a" * 64
-WORKERS = tuple(worker.name for worker in settings("dev").workers)
+ARCHITECTURES = {worker.name: worker.manifest.resources.architecture for worker in settings("dev").workers}
+WORKERS = tuple(ARCHITECTURES)
+JOB_DEFINITION = "aws:batch/jobDefinition:JobDefinition"
 
 
 @cache
@@ -62,7 +78,7 @@ def test_it_is_of_the_second_type_and_a_newer_push_overtakes() -> None:
 def test_each_stage_takes_what_those_before_it_left() -> None:
     stages = actions(shipped())
     made = {artifact for action in stages["Source"] + stages["Build"] for artifact in action["outputArtifacts"]}
-    assert made == {"Source", "Images_arm64"}
+    assert made == {"Source", *(f"Images_{architecture}" for architecture in ARCHITECTURES.values())}
     for stage in ("Canary", "Release"):
         [action] = stages[stage]
         assert set(action["inputArtifacts"]) == made
@@ -93,7 +109,7 @@ def test_there_is_a_build_for_each_architecture_that_a_worker_needs(project: Pat
         "build-arm64": ("ARM_CONTAINER", "aarch64-standard:3.0", "BUILD_GENERAL1_LARGE"),
         "build-x86_64": ("LINUX_CONTAINER", "x86_64-standard:5.0", "BUILD_GENERAL1_LARGE"),
     }
-    assert environment(found, "build-x86_64")["WORKERS"] == "content_analyzer:x86_64"
+    assert "content_analyzer:x86_64" in environment(found, "build-x86_64")["WORKERS"].split(",")
     assert "content_analyzer" not in environment(found, "build-arm64")["WORKERS"]
     assert len(actions(found)["Build"]) == 2
     [release] = actions(found)["Release"]
@@ -102,7 +118,7 @@ def test_there_is_a_build_for_each_architecture_that_a_worker_needs(project: Pat
 
 def test_only_what_builds_images_is_privileged() -> None:
     privileged = {p.name: p.inputs["environment"]["privilegedMode"] for p in shipped().all(CODEBUILD)}
-    assert privileged == {"build-arm64": True, "canary": False, "release": False}
+    assert privileged == {**dict.fromkeys(BUILDS, True), "canary": False, "release": False}
 
 
 @pytest.mark.parametrize("preview", [False, True])
@@ -112,9 +128,9 @@ def test_a_project_gets_every_variable_that_its_step_reads_and_no_other(preview:
     network = {"SUBNETS", "SECURITY_GROUPS", "ASSIGN_PUBLIC_IP"}
     given = {p.name: environment(found, p.name).keys() for p in found.all(CODEBUILD)}
     assert given == {
-        "build-arm64": common | {"REGISTRY", "CACHE"},
-        "canary": common | network | {"STEP", "CLUSTER", "SAMPLED", "UPLOADS_BUCKET"},
-        "release": common | {"STEP", "CLUSTER", "SERVICES"},
+        **dict.fromkeys(BUILDS, common | {"REGISTRY", "CACHE"}),
+        "canary": common | network | {"STEP", "CLUSTER", "JOB_DEFINITIONS", "SAMPLED", "UPLOADS_BUCKET"},
+        "release": common | {"STEP", "CLUSTER", "JOB_DEFINITIONS", "SERVICES"},
     }
     source = (PROJECT / "pipeline/__main__.py").read_text() + (PROJECT / "pipeline/stack.py").read_text()
     read = {word for name in set().union(*given.values()) if f'"{name}"' in source for word in [name]}
@@ -125,10 +141,13 @@ def test_the_steps_name_things_as_the_program_does() -> None:
     found = shipped()
     stack = Stack.of(environment(found, "release"))
     assert set(stack.architectures) == set(WORKERS)
-    for worker in WORKERS:
+    for worker in TASK_WORKERS:
         assert found.inputs("aws:ecs/taskDefinition:TaskDefinition", worker)["family"] == stack.family(worker)
+    for worker in WORKERS:
         assert found.inputs("awsx:ecr:Repository", worker)["name"] == stack.family(worker)
-        assert found.inputs(PARAMETER, f"{worker}-arm64")["name"] == stack.parameter(worker)
+        assert found.inputs(PARAMETER, f"{worker}-{ARCHITECTURES[worker]}")["name"] == stack.parameter(worker)
+    assert stack.job_definitions == {worker: [found.inputs(JOB_DEFINITION, worker)["name"]] for worker in BATCH_WORKERS}
+    assert Stack.of(environment(found, "canary")) == stack
     assert environment(found, "release")["SERVICES"] == "image_processor"
     service = found.inputs("aws:ecs/service:Service", "image_processor")
     assert service["name"] == stack.family("image_processor")
@@ -186,14 +205,17 @@ DEFINE = {"ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition", "ecs:TagRe
 
 def test_each_role_may_do_what_its_step_does_and_nothing_more() -> None:
     found = shipped()
-    assert granted(found, "build-arm64-project") == (
-        LOGS | TAKE | PUSH | {"s3:PutObject", "ecr:DescribeImages", "ecr:GetAuthorizationToken"}
-    )
+    for build in BUILDS:
+        assert granted(found, f"{build}-project") == (
+            LOGS | TAKE | PUSH | {"s3:PutObject", "ecr:DescribeImages", "ecr:GetAuthorizationToken"}
+        )
     assert granted(found, "canary-project") == LOGS | TAKE | DEFINE | {
-        "ecs:DescribeTasks", "ecs:RunTask", "ecs:StopTask", "s3:PutObject", "ssm:GetParameter",
+        "batch:DescribeJobDefinitions", "ecs:DescribeTasks", "ecs:RunTask", "ecs:StopTask", "s3:PutObject",
+        "ssm:GetParameter",
     }  # fmt: skip
     assert granted(found, "release-project") == LOGS | TAKE | DEFINE | {
-        "ecs:DescribeServices", "ecs:UpdateService", "ssm:GetParameter", "ssm:PutParameter",
+        "batch:DescribeJobDefinitions", "batch:RegisterJobDefinition", "batch:TagResource", "ecs:DescribeServices",
+        "ecs:UpdateService", "ssm:GetParameter", "ssm:PutParameter",
     }  # fmt: skip
     assert granted(found, "image-pipeline") == TAKE | {
         "codebuild:BatchGetBuilds", "codebuild:StartBuild", "codeconnections:UseConnection", "s3:GetBucketVersioning",
@@ -205,10 +227,12 @@ def test_each_role_may_do_what_its_step_does_and_nothing_more() -> None:
 
 def test_a_star_stands_only_where_the_action_knows_no_resource() -> None:
     found = shipped()
-    for role in ("build-arm64-project", "canary-project", "release-project", "image-pipeline"):
+    known = (["ecr:GetAuthorizationToken"], ["ecs:DescribeTaskDefinition"], ["batch:DescribeJobDefinitions"])
+    projects = [f"{build}-project" for build in BUILDS]
+    for role in (*projects, "canary-project", "release-project", "image-pipeline"):
         for statement in found.statements(role):
             if "*" in statement["Resource"]:
-                assert statement["Action"] in (["ecr:GetAuthorizationToken"], ["ecs:DescribeTaskDefinition"])
+                assert statement["Action"] in known
 
 
 def test_a_canary_may_define_no_revision_that_anybody_else_runs() -> None:
@@ -216,12 +240,13 @@ def test_a_canary_may_define_no_revision_that_anybody_else_runs() -> None:
     assert all(arn.endswith("_canary:*") for arn in define["Resource"])
 
 
-def test_the_roles_that_are_handed_over_are_those_of_the_workers_tasks() -> None:
+def test_the_roles_that_are_handed_over_are_those_of_the_workers_tasks_and_jobs() -> None:
     found = shipped()
     for step in ("canary-project", "release-project"):
         [passing] = [s for s in found.statements(step) if s["Action"] == ["iam:PassRole"]]
         tasks = found.all("aws:ecs/taskDefinition:TaskDefinition")
         used = {task.inputs[key] for task in tasks for key in ("taskRoleArn", "executionRoleArn")}
+        used |= {job[key] for job in job_containers(found).values() for key in ("jobRoleArn", "executionRoleArn")}
         assert set(passing["Resource"]) == used
         assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
 
@@ -271,7 +296,7 @@ def test_a_failure_is_told_on_the_topic_of_alarms() -> None:
         assert f"<{name}>" in json.loads(transformer["inputTemplate"])
     policy = json.loads(found.inputs("aws:sns/topicPolicy:TopicPolicy", "alerts")["policy"])["Statement"]
     [events] = [s for s in policy if s["Principal"] == {"Service": "events.amazonaws.com"}]
-    assert events["Condition"] == {"ArnEquals": {"aws:SourceArn": [rule.outputs["arn"]]}}
+    assert rule.outputs["arn"] in events["Condition"]["ArnEquals"]["aws:SourceArn"]
 
 
 @pytest.mark.parametrize("source", ["github", "codecommit"])
@@ -301,8 +326,10 @@ def test_the_first_run_finds_everything_that_it_ships_to() -> None:
     """A new pipeline starts by itself."""
     found = shipped()
     before = found.depends_on(found.one(PIPELINE))
-    for worker in WORKERS:
+    for worker in TASK_WORKERS:
         assert ("aws:ecs/taskDefinition:TaskDefinition", worker) in before
+    for worker in BATCH_WORKERS:
+        assert (JOB_DEFINITION, worker) in before
     assert ("aws:ecs/service:Service", "image_processor") in before
 
 
@@ -332,9 +359,11 @@ def released(monkeypatch: pytest.MonkeyPatch):
 def test_a_worker_that_has_no_image_yet_gets_one_built_and_remembered() -> None:
     found = shipped()
     assert found.names(IMAGE) == list(WORKERS)
-    for worker in WORKERS:
-        assert found.inputs(PARAMETER, f"{worker}-arm64")["insecureValue"] == containers(found)[worker]["image"]
-        assert (IMAGE, worker) in found.depends_on(found.one(PARAMETER, f"{worker}-arm64"))
+    running = containers(found) | job_containers(found)
+    for worker, architecture in ARCHITECTURES.items():
+        parameter = f"{worker}-{architecture}"
+        assert found.inputs(PARAMETER, parameter)["insecureValue"] == running[worker]["image"]
+        assert (IMAGE, worker) in found.depends_on(found.one(PARAMETER, parameter))
 
 
 def test_a_worker_that_has_one_runs_it_and_nothing_is_built(released) -> None:
@@ -346,6 +375,31 @@ def test_a_worker_that_has_one_runs_it_and_nothing_is_built(released) -> None:
         assert "content_analyzer" in found.names("awsx:ecr:Repository")
         assert found.one("serverless-batch:image:WorkerImage", "content_analyzer").inputs["imageUri"] == image
     assert containers(found)["content_analyzer"]["image"] == image
+
+
+def test_jobs_of_batch_have_the_image_that_was_released_and_nothing_is_built(released) -> None:
+    image = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/serverless-batch-dev-data-processor@{DIGEST}"
+    released[ARCHITECTURES["data_processor"], "data_processor"] = image
+    for preview in (True, False):
+        found = platform({"pipeline": {"source": GITHUB}}, preview=preview)
+        assert "data_processor" not in found.names(IMAGE)
+        [jobs] = found.all("serverless-batch:batch_jobs:BatchJobs")
+        assert jobs.inputs["containers"]["fargate"]["image"] == image
+    assert job_containers(found)["data_processor"]["image"] == image
+
+
+def test_a_stack_without_batch_workers_has_nothing_of_them_in_its_pipeline() -> None:
+    given = {worker: {} for worker in TASK_WORKERS}
+    found = platform({"pipeline": {"source": GITHUB, "canary": True}, "workers": given})
+    for step in ("canary", "release"):
+        assert "JOB_DEFINITIONS" not in environment(found, step)
+        assert not [action for action in granted(found, f"{step}-project") if action.startswith("batch:")]
+
+
+def test_a_stack_with_nothing_but_batch_workers_has_nothing_of_task_definitions_in_its_release() -> None:
+    found = platform({"pipeline": {"source": GITHUB}, "workers": {worker: {} for worker in BATCH_WORKERS}})
+    assert not [action for action in granted(found, "release-project") if action.startswith("ecs:")]
+    assert environment(found, "release")["WORKERS"] == ",".join(f"{w}:{ARCHITECTURES[w]}" for w in BATCH_WORKERS)
 
 
 @pytest.mark.parametrize("pipeline", [{}, {"source": GITHUB}])
@@ -417,17 +471,18 @@ def test_a_sample_is_given_to_workers_that_take_and_may_read_it(project: Path) -
     manifest = project / "workers/meta_desc_generator/worker.yaml"
     manifest.write_text(manifest.read_text().replace("required: [key]", "required: [key, bucket]"))
     found = platform({"pipeline": {"source": GITHUB, "canary": True}}, project=project)
-    assert environment(found, "canary")["SAMPLED"].split(",") == ["image_alt_generator", "image_processor"]
+    sampled = ["data_processor", "image_alt_generator", "image_processor"]
+    assert environment(found, "canary")["SAMPLED"].split(",") == sampled
     written = [s["Resource"] for s in found.statements("canary-project") if s["Action"] == ["s3:PutObject"]]
     uploads = found.one("aws:s3/bucket:Bucket", "uploads").outputs["arn"]
-    assert written == [[f"{uploads}/canary/{worker}/*"] for worker in ("image_alt_generator", "image_processor")]
+    assert written == [[f"{uploads}/canary/{worker}/*"] for worker in sampled]
 
 
 def test_no_sample_is_given_where_it_would_be_taken_for_an_upload(project: Path) -> None:
     manifest = project / "workers/image_processor/worker.yaml"
     manifest.write_text(manifest.read_text().replace("prefix: uploads/", "prefix: canary/"))
     found = platform({"pipeline": {"source": GITHUB, "canary": True}}, project=project)
-    assert "SAMPLED" not in environment(found, "canary")
+    assert "image_processor" not in environment(found, "canary").get("SAMPLED", "").split(",")
 
 
 def test_no_path_of_this_machine_is_in_the_inputs() -> None:

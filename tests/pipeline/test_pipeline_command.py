@@ -36,6 +36,9 @@ def test_a_step_reads_its_stack_from_the_environment() -> None:
     assert stack.architectures == {"one": "arm64", "my_two": "x86_64"}
     assert (stack.family("my_two"), stack.parameter("my_two")) == ("p-dev-my-two", "/p/dev/images/x86_64/my_two")
     assert names("") == ()
+    assert stack.job_definitions == {}
+    with_jobs = Stack.of(variables | {"JOB_DEFINITIONS": "my_two:p-dev-my-two,my_two:p-dev-my-two_ec2"})
+    assert with_jobs.job_definitions == {"my_two": ["p-dev-my-two", "p-dev-my-two_ec2"]}
 
 
 def test_no_workers_family_is_that_of_a_canary() -> None:

@@ -21,6 +21,7 @@ def release(cloud: Cloud, images: dict[str, str] = NEW, *, ecs: Any = None, ssm:
         STACK,
         Released(STACK, ssm or cloud.ssm),
         ecs or cloud.ecs,
+        cloud.batch,
         cluster=CLUSTER,
         services=[SERVICE],
         poll_seconds=0,

@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 PARTS = (
     "__main__.py", "Pulumi.yaml", "batchctl", "batchjobs", "components", "functions", "jobs", "pipeline", "policies",
-    "sandbox", "scaling", "schedules",
+    "sandbox", "scaling", "schedules", "workflows",
     "workers/__init__.py", "workers/runtime", "workers/engines", "workers/Dockerfile", "workers/requirements.txt",
 )  # fmt: skip
 TEXTS = ("do", "text", "key", "pipe", "journal")

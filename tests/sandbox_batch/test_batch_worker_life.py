@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -131,6 +132,22 @@ def test_a_part_that_runs_out_of_memory_moves_up_a_tier_and_what_waited_follows(
     assert live.jobs.wait(late.job_id).status == "SUCCEEDED"
 
 
+def test_a_job_can_be_made_to_lack_memory(live: LiveBatch, tmp_path: Path, shell: Shell) -> None:
+    gate = Gate(tmp_path / "gate")
+    job = live.jobs.submit("cruncher", {"key": "in/small", "pipe": gate.path}, key="starved")
+    gate.wait_for_job()
+    assert job.job_id in shell.good("chaos", "memory", "--job", job.job_id)
+    until(lambda: live.job(job.job_id)["status"] == "FAILED")  # it does not wait at the gate any more
+    gate.wait_for_job()  # its successor
+    gate.open()
+    ended = live.jobs.wait(job.job_id)
+    assert (ended.status, ended.memory) == ("SUCCEEDED", (256, 512))
+    [attempt] = live.job(job.job_id)["attempts"]
+    assert (attempt["container"]["exitCode"], "memory" in attempt["container"]["reason"]) == (137, True)
+    code, _, refused = shell("chaos", "memory", "--job", "nowhere")
+    assert (code, refused) == (1, "There is no Batch job nowhere running.\n")
+
+
 def test_who_needs_more_than_the_last_tier_has_failed_for_good(live: LiveBatch) -> None:
     job = live.jobs.submit("cruncher", {"hold": 1100}, key="huge", size=10 * 1024**2)
     assert job.reason == "input has 10 MB: tier 3 (any size): 2 vCPU, 1 GB"
@@ -175,6 +192,32 @@ def test_a_job_is_submitted_and_followed_from_the_command_line(live: LiveBatch, 
     assert "SUCCEEDED, 2 of 2 parts SUCCEEDED\n" in said
     assert f"results: s3://{live.results}/plain/cli/\n" in said
     assert shell.good(*one) == said.split(";")[0] + "; had been submitted before\n"
+
+
+def test_files_are_uploaded_for_a_job_and_what_it_has_written_is_fetched(
+    live: LiveBatch, tmp_path: Path, shell: Shell
+) -> None:
+    lines = tmp_path / "lines"
+    (lines / "day").mkdir(parents=True)
+    (lines / "day" / "one.csv").write_text("x" * 1500 * 1024)
+    sent = ("cruncher", "--input", '{"key": "day/one.csv"}', "--key", "files", "--array", "2")
+    said = shell.good("job", "submit", *sent, "--upload", str(lines), "--wait", "--out", str(tmp_path / "out"))
+    assert "input has 1.46 MB: tier 2" in said
+    for part in (0, 1):
+        file = tmp_path / "out" / str(part) / "result.json"
+        assert json.loads(file.read_text())["index"] == part
+        assert f"  {file}\n" in said
+    one = lines / "day" / "one.csv"
+    shell.good("job", "submit", "cruncher", "--input", '{"key": "one.csv"}', "--upload", str(one), "--wait")
+
+
+def test_nothing_is_fetched_to_a_place_outside_the_folder(live: LiveBatch, tmp_path: Path, shell: Shell) -> None:
+    job = live.jobs.submit("plain", {}, key="escape")
+    assert live.jobs.wait(job.job_id).status == "SUCCEEDED"
+    live.cloud.client("s3").put_object(Bucket=live.results, Key="plain/escape/../../gone", Body=b"x")
+    code, _, refused = shell("job", "wait", job.job_id, "--out", str(tmp_path / "a" / "b"))
+    assert (code, "would be written outside" in refused) == (1, True)
+    assert not (tmp_path / "gone").exists()
 
 
 def test_on_a_terminal_the_progress_is_one_line_that_changes(live: LiveBatch, tmp_path: Path) -> None:
@@ -249,6 +292,8 @@ def test_jobs_are_listed_cancelled_and_their_logs_shown(live: LiveBatch, tmp_pat
         (["plain", "--input", "[]"], 'The input is no JSON object, as {"key": "…"} is.'),
         (["plain", "--input", "@nowhere.json"], "nowhere.json cannot be read: "),
         (["plain"], "Name a worker and its --input, or a --set of jobs."),
+        (["plain", "--input", "{}", "--upload", "nowhere"], "nowhere is no file, and no folder with files."),
+        (["plain", "--input", "{}", "--out", "there"], "--out goes with --wait."),
         (["--set", "nowhere.yaml"], "nowhere.yaml cannot be read: "),
         (["plain", "--input", "{}", "--after", "yesterday"], "There is no job yesterday to wait for"),
         (["cruncher", "--input", "{}", "--queue", "shared"], "The queue shared is shared by identifiers"),

@@ -13,6 +13,8 @@ from sandbox.compute.batch.fair_share import Shares
 
 pytestmark = pytest.mark.xdist_group("sandbox-batch")
 
+SHARE_A, SHARE_B = ({"shareIdentifier": name, "schedulingPriorityOverride": 0} for name in "ab")
+
 
 @dataclass(frozen=True)
 class Waiting:
@@ -72,11 +74,13 @@ def test_in_the_sandbox_a_share_that_comes_late_does_not_wait_for_all_of_the_oth
     cloud.queue("shared", cloud.environment("few", max_vcpus=1.0), policy=share["arn"])
     with pytest.raises(ClientError, match="ShareIdentifier must be specified"):
         cloud.submit(queue="shared")
+    with pytest.raises(ClientError, match="schedulingPriorityOverride should be specified"):
+        cloud.submit(queue="shared", shareIdentifier="a")
     gate = cloud.gate()
-    jobs = [cloud.submit("busy", queue="shared", shareIdentifier="a", env={"WAIT": gate.path})]
+    jobs = [cloud.submit("busy", queue="shared", **SHARE_A, env={"WAIT": gate.path})]
     gate.wait_for_job()
-    jobs += [cloud.submit(f"a{n}", queue="shared", shareIdentifier="a") for n in range(3)]
-    jobs += [cloud.submit("b", queue="shared", shareIdentifier="b")]
+    jobs += [cloud.submit(f"a{n}", queue="shared", **SHARE_A) for n in range(3)]
+    jobs += [cloud.submit("b", queue="shared", **SHARE_B)]
     gate.open()
     for job in jobs:
         assert cloud.end(job)["status"] == "SUCCEEDED"
@@ -91,9 +95,9 @@ def test_a_reservation_leaves_room_that_one_share_alone_does_not_get(cloud: Batc
     )
     cloud.queue("shared", cloud.environment("few", max_vcpus=2.0), policy=share["arn"])
     gates = [cloud.gate(), cloud.gate()]
-    first = cloud.submit("a0", queue="shared", shareIdentifier="a", env={"WAIT": gates[0].path})
+    first = cloud.submit("a0", queue="shared", **SHARE_A, env={"WAIT": gates[0].path})
     gates[0].wait_for_job()
-    second = cloud.submit("a1", queue="shared", shareIdentifier="a", env={"WAIT": gates[1].path})
+    second = cloud.submit("a1", queue="shared", **SHARE_A, env={"WAIT": gates[1].path})
     elsewhere = cloud.submit("elsewhere")
     cloud.end(elsewhere)  # so there has been a round
     assert cloud.status(second) == "RUNNABLE"

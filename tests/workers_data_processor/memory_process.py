@@ -1,9 +1,9 @@
-"""One part in a process of its own: python memory_process.py FILE COLUMN. To stdout go the groups that it found and the
-most memory that it held, in MiB."""
+"""One part in a process of its own: python memory_process.py INPUT, which is JSON, its key a file. To stdout go the
+groups that it found, its bad rows and the most memory that it held, in MiB."""
 
 from __future__ import annotations
 
-import resource
+import json
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from workers.data_processor.bad_rows import BadRows
 from workers.data_processor.bucket import Object
 from workers.data_processor.division import Slice, source_of
 from workers.data_processor.limits import memory, threads
+from workers.data_processor.parquets import read_parquet
 from workers.data_processor.request import read_request
 from workers.data_processor.texts import read_text
 
@@ -37,19 +38,26 @@ class Folder:
         return b"".join(self.stream(found, start, min(end, found.size)))
 
 
-def main(path: str, column: str) -> None:
+def main(text: str) -> None:
     bucket: Any = Folder()
-    measures = [{"op": "count"}, {"op": "sum", "column": "amount"}]
-    request = read_request({"key": path, "group_by": [column], "measures": measures})
+    request = read_request(json.loads(text))
+    path = request.key or ""
     source = source_of(Object(path, "", Path(path).stat().st_size), None)
     assert source
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with closing(Groups(request, folder, memory=memory(), threads=threads())) as groups:
-            read_text(Slice(source), request, bucket, groups, folder, BadRows())
+            read = read_parquet if source.format == "parquet" else read_text
+            counts = read(Slice(source), request, bucket, groups, folder, BadRows())
             count = groups.write(folder / "partial.parquet", "{}")
-    print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    print(count, counts.bad, peak())
+
+
+def peak() -> int:
+    """Not ru_maxrss, in which Linux counts what the process that started this one held then."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1])

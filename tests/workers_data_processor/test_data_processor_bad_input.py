@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from data_support import Data
 
@@ -129,6 +131,53 @@ def test_a_merge_wants_every_part_of_one_job_and_the_same_objects(data: Data):
     data.run(index=0, size=3, prefix="in/", measures=SUM)
     assert "is of another job" in reason(data, job="m", merge=merge)
     assert "must be where a job has written" in reason(data, job="m", merge={"prefix": "s3_batch/x/"})
+
+
+def test_a_merge_is_no_array(data: Data):
+    merge = {"prefix": "data_processor/job/"}
+    assert "this is one of 2 parts of an array: submit it with --array 1" in reason(data, index=0, size=2, merge=merge)
+
+
+def test_a_record_that_is_too_long_is_told_whether_or_not_it_ends(data: Data):
+    data.put("in/a.csv", CSV + b"north," + b"1" * 4_200_000 + b"\n" + CSV)
+    told = "s3://uploads/in/a.csv has a record of more than 4,194,304 bytes after line "
+    assert reason(data, prefix="in/", measures=SUM, on_bad_rows="skip").startswith(told)
+    data.put("in/a.csv", CSV + b"north," + b"1" * 9_000_000)
+    assert reason(data, prefix="in/", measures=SUM, on_bad_rows="skip").startswith(told)
+
+
+def test_long_cells_are_no_fault_beside_one(data: Data):
+    data.put("in/a.csv", b"note,amount\n" + b"x" * 200_000 + b",1\n\ny,many\n")
+    assert reason(data, prefix="in/", measures=SUM) == (
+        "1 row cannot be used: s3://uploads/in/a.csv line 4: amount 'many' is not a plain number"
+    )
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_a_group_with_too_long_a_name_is_a_bad_row(data: Data, kind: str, tmp_path: Path):
+    path = tmp_path / f"a.{kind}"
+    with duckdb.connect() as database:
+        format = "json" if kind == "jsonl" else kind
+        rows = "SELECT repeat('é', 999 + i) AS region, 1 AS amount FROM range(4) AS _(i)"
+        database.execute(f"COPY ({rows}) TO '{path}' (FORMAT {format})")
+    data.put(f"in/a.{kind}", path.read_bytes())
+    place = {"csv": "line 4", "jsonl": "line 3", "parquet": "row 3"}[kind]
+    told = reason(data, prefix="in/", group_by=["region"], measures=SUM)
+    assert told.startswith(
+        f"2 rows cannot be used: s3://uploads/in/a.{kind} {place}: more than 2,000 bytes in region"
+    )
+    assert data.run(prefix="in/", group_by=["region"], measures=SUM, on_bad_rows="skip")["groups"] == 2
+
+
+def test_too_little_memory_for_a_row_group_is_told_as_such(data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "a.parquet"
+    with duckdb.connect() as database:
+        rows = "SELECT i AS amount, sha256(i::VARCHAR) AS region FROM range(500_000) AS _(i)"
+        database.execute(f"COPY ({rows}) TO '{path}' (ROW_GROUP_SIZE 500_000, COMPRESSION uncompressed)")
+    data.put("in/a.parquet", path.read_bytes())
+    monkeypatch.setattr("workers.data_processor.handler.memory", lambda: 24 * 1024**2)
+    with pytest.raises(MemoryError, match="24 MiB of the container's memory are not enough"):
+        data.run(prefix="in/", group_by=["region"], measures=SUM)
 
 
 def test_a_sum_that_is_too_large_is_told(data: Data):

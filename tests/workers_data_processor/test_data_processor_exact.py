@@ -7,17 +7,22 @@ import gzip
 import io
 import json
 import random
+import re
 from typing import Any
 
 import pytest
 from data_support import MEASURES, Data, plain, rows_of
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
+
+from workers.data_processor.request import NUMBER
 
 COLUMNS = ["id", "region", "note", "amount", "day"]
 PARTS = [1, 2, 3, 8]
 
 
 def made(rows: int = 400, *, seed: int = 1, newline: str = "\n", last: bool = True, notes: bool = True) -> bytes:
-    """CSV with quoted cells that hold delimiters, marks and newlines, if `notes`. last: whether it ends with a newline."""
+    """CSV, if `notes` with quoted cells that hold delimiters, marks and newlines. last: it ends with a newline."""
     chance = random.Random(seed)
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator=newline)
@@ -154,3 +159,33 @@ def test_a_long_stream_is_cut_into_chunks(data: Data, monkeypatch: pytest.Monkey
     data.put("in/b.csv.gz", gzip.compress(text))
     found = data.totals(2, prefix="in/", group_by=["region"], measures=MEASURES)
     assert found == plain(rows_of(text) * 2, ["region"])
+
+
+CELLS = some.sampled_from(["", "x", 'says "no"', "a, b", "two\nlines", '"', "süd", "1", "-0.25", "1e3"])
+TABLES = some.lists(
+    some.lists(CELLS, min_size=5, max_size=5) | some.lists(CELLS, min_size=1, max_size=7), min_size=1, max_size=30
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    table=TABLES,
+    size=some.integers(1, 7),
+    newline=some.sampled_from(["\n", "\r\n"]),
+    bom=some.booleans(),
+    quoting=some.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_any_number_of_parts_gives_what_a_loop_gives_and_leaves_out_ragged_rows(
+    data: Data, table: list[list[str]], size: int, newline: str, bom: bool, quoting: Any
+):
+    data.empty()
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator=newline, quoting=quoting).writerows([COLUMNS, *table])
+    data.put("in/a.csv", text.getvalue().encode("utf-8-sig" if bom else "utf-8"))
+    good = [row[:5] for row in table if len(row) >= 5 and not any(row[5:]) and re.fullmatch(f"({NUMBER})?", row[3])]
+    rows = [dict(zip(COLUMNS, [cell or None for cell in row], strict=True)) for row in good]
+    input = {"prefix": "in/", "group_by": ["region"], "measures": MEASURES, "on_bad_rows": "skip"}
+    assert data.totals(size, **input) == plain(rows, ["region"])
+    if size > 1:
+        merged = data.run(job="again", merge={"prefix": f"data_processor/of-{size}/", "on_bad_rows": "skip"})
+        assert (merged["rows"], merged["bad_rows"]["count"]) == (len(table), len(table) - len(rows))

@@ -26,7 +26,7 @@ FLOW = """\
 description: Lines.
 input: {type: object, required: [prefix], properties: {prefix: {type: string}}}
 stages:
-  - {name: each, fan_out: {prefix: "${input.prefix}"}, batch: {worker: lines, input: {key: "${item.key}"}}}
+  - {name: each, fan_out: {prefix: "days/${input.prefix}"}, batch: {worker: lines, input: {key: "${item.key}"}}}
   - {name: read, task: {worker: content_analyzer, input: {text: x}}}
   - {name: tell, function: {name: mailer}}
 """
@@ -88,9 +88,22 @@ def test_its_role_may_do_what_its_stages_do(found: Declared) -> None:
     assert [arn.rpartition("/")[2] for arn in allowed["batch:TerminateJob"]] == ["*"]
     assert [arn.rpartition(":")[2] for arn in allowed["lambda:InvokeFunction"]] == ["mailer"]
     assert [arn.rpartition("/")[2] for arn in allowed["ecs:RunTask"]] == [f"{name}-content-analyzer:*"]
+    assert [arn.partition(":execution:")[2] for arn in allowed["states:StopExecution"]] == [
+        f"{name}-flow-demo/*", f"{name}-flow-demo:*",
+    ]  # fmt: skip
+    assert [arn.rpartition(":")[2] for arn in allowed["sns:Publish"]] == [f"{name}-alerts"]
+    assert "s3:GetObject" not in allowed  # nothing refers to a result
+    [listing] = [one for one in found.statements("flow-demo") if "s3:ListBucket" in one["Action"]]
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": ["days/*"]}}
     starred = {action for one in found.statements("flow-demo") if one["Resource"] == ["*"] for action in one["Action"]}
     assert {action.split(":")[0] for action in starred} == {"batch", "logs", "xray"}
     assert {action for action in starred if action.startswith("batch")} == {"batch:DescribeJobs"}
+
+
+def test_only_step_functions_for_this_account_may_take_the_role(found: Declared) -> None:
+    [trust] = json.loads(found.inputs("aws:iam/role:Role", "flow-demo")["assumeRolePolicy"])["Statement"]
+    assert trust["Principal"] == {"Service": "states.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
 
 
 @pytest.mark.parametrize("end", ["failed", "timedout"])

@@ -105,6 +105,10 @@ def execute(definition: dict[str, Any], **input: Any) -> dict[str, Any]:
     return dict(found)
 
 
+def job_of(cause: str) -> dict[str, Any]:
+    return dict(json.loads(cause[cause.index("{") :]))
+
+
 def always(_call: dict[str, Any]) -> bool:
     return True
 
@@ -146,7 +150,7 @@ def test_a_job_that_failed_otherwise_does_not(batch: Batch, tmp_path: Path) -> N
     batch.fails["a"] = (BAD, always)
     ended = execute(machine(tmp_path, {"name": "a", "batch": job("lines")}), prefix="x")
     assert ended["status"] == "FAILED"
-    assert json.loads(ended["cause"])["Container"]["ExitCode"] == 64
+    assert job_of(ended["cause"])["Container"]["ExitCode"] == 64
     assert batch.names == ["a"]
 
 
@@ -156,7 +160,8 @@ def test_what_had_succeeded_is_undone_backwards_when_a_later_stage_fails(batch: 
     ended = execute(machine(tmp_path, *stages, {"name": "c", "batch": job()}), prefix="x")
     assert ended["status"] == "FAILED"
     assert batch.names == ["a", "b", "c", "undo_b", "undo_a"]
-    assert json.loads(ended["cause"])["JobId"] == "2"
+    assert ended["cause"].startswith("Stage c failed (States.TaskFailed). ")
+    assert job_of(ended["cause"])["JobId"] == "2"
 
 
 def test_a_caught_failure_goes_on_elsewhere(batch: Batch, tmp_path: Path) -> None:

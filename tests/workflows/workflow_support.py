@@ -15,9 +15,13 @@ SIZES = [
     Size(up_to=1000, vcpu=1, memory=4096, queue="standard", definition="lines", share="reports"),
     Size(up_to=None, vcpu=4, memory=16384, queue="large", definition="lines_ec2"),
 ]
+STRICT = {
+    "type": "object", "additionalProperties": False, "required": ["key"], "properties": {"key": {"type": "string"}},
+}  # fmt: skip
 RUNNERS = {
     "lines": Runner(kind="batch", name="lines", sizes=SIZES, timeout=600, attempts=3),
     "plain": Runner(kind="batch", name="plain", sizes=SIZES[:1], timeout=600, attempts=1),
+    "strict": Runner(kind="batch", name="strict", sizes=SIZES[:1], input=STRICT),
     "pages": Runner(kind="task", name="pages", target="serverless-batch-test-pages", timeout=60, attempts=2),
 }
 AROUND = Surroundings(

@@ -1,8 +1,8 @@
 """Rows → groups with counts, sums, least and greatest values, by DuckDB.
 
-DuckDB's grouping goes to the disk when memory_limit is reached, so neither the size of the input nor the number of groups
-needs more memory. It adds DECIMAL exactly, and takes the caller's names and values as parameters: there is no SQL of the
-caller's. benchmarks/data_processor.md has the measurements.
+DuckDB's grouping goes to the disk when memory_limit is reached, so neither the size of the input nor the number of
+groups needs more memory. It adds DECIMAL exactly, and takes the caller's names and values as parameters: there is no
+SQL of the caller's. benchmarks/data_processor.md has the measurements.
 
 Numbers are DECIMAL(38, 10): 28 digits before the point and 10 after it, and any order of additions gives the same sum.
 """
@@ -16,11 +16,12 @@ from typing import Any
 
 import duckdb
 
-from workers.data_processor.request import NUMBER, ORDERED, Condition, Request
+from workers.data_processor.request import MAX_KEPT, NUMBER, ORDERED, Condition, Request
 from workers.runtime import BadInput
 
 DECIMAL = "DECIMAL(38, 10)"
 KEPT, FILTERED, BAD = 0, 1, 2
+ROW_GROUP = 8 * 1024**2  # bytes of a result that are in memory at once when it is written, or read
 FOLD_ROWS = 500_000  # so many new rows at least, and as many as there are groups, are folded into those at a time
 
 
@@ -91,6 +92,7 @@ class Groups:
         cells = [f"{relation.cells[column]} AS k{place}" for column, place in places.items()]
         cells += [f"{relation.numbers[column]} AS d{places[column]}" for column in sorted(request.numeric)]
         wrong = [relation.broken, *(relation.wrong[column] for column in sorted(request.numeric))]
+        wrong.append(too_much(request, relation))
         fulfilled = [_condition(one, places, number, parameters) for number, one in enumerate(request.conditions)]
         keys = [f"CASE WHEN state = {KEPT} THEN k{places[column]} END" for column in request.group_by]
         named = "".join(f"{key} AS {name}, " for key, name in zip(keys, self.keys, strict=True))
@@ -122,7 +124,8 @@ class Groups:
         """As Parquet, with `metadata` in it under the key `part`. Returns how many groups there are."""
         self.fold()
         self.database.execute(
-            f"COPY groups TO '{_quoted(path)}' (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{part: $metadata}})",
+            f"COPY groups TO '{_quoted(path)}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE_BYTES {ROW_GROUP}, "
+            "KV_METADATA {part: $metadata})",
             {"metadata": metadata},
         )
         return self._folded
@@ -155,7 +158,10 @@ class Groups:
 
 @dataclass(frozen=True)
 class Tally:
-    """What is kept of a column for each group. kind: n (how many cells are not empty), s (sum), lo, hi; tlo, thi (texts)."""
+    """What is kept of a column for each group.
+
+    kind: n (how many cells are not empty), s (sum), lo and hi (least and greatest number), tlo and thi (text).
+    """
 
     kind: str
     place: int
@@ -199,6 +205,12 @@ def tallies(request: Request) -> list[Tally]:
 def text_number(cell: str) -> tuple[str, str]:
     """Of a cell that is text, in SQL: the number, and whether it is none that is exact."""
     return f"TRY_CAST({cell} AS {DECIMAL})", f"({cell} IS NOT NULL AND NOT regexp_full_match({cell}, '{NUMBER}'))"
+
+
+def too_much(request: Request, relation: Relation) -> str:
+    """Of a row, in SQL: whether its texts that would be kept are too long together."""
+    sizes = "".join(f" + coalesce(strlen({relation.cells[column]}), 0)" for column in request.kept)
+    return f"0{sizes} > {MAX_KEPT}"
 
 
 def _condition(one: Condition, places: Mapping[str, int], number: int, parameters: dict[str, Any]) -> str:

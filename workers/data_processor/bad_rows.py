@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from workers.data_processor.request import NUMBER
+from workers.data_processor.chunks import MAX_RECORD
+from workers.data_processor.request import MAX_KEPT, NUMBER, Request
 
 SHOWN = 5  # places in a result or reason
 LONGEST = 40  # characters of a cell in a message
@@ -39,9 +41,10 @@ class BadRows:
 
 
 def bad_csv(
-    path: Path, *, columns: int, numeric: Mapping[str, int], delimiter: str, quoted: bool
+    path: Path, columns: Sequence[str], request: Request, *, delimiter: str, quoted: bool
 ) -> Iterator[tuple[int, str]]:
-    """Line, from 1, and what is wrong with the row that begins there. numeric: column → its place."""
+    """Line, from 1, and what is wrong with the row that begins there. columns: the names of all."""
+    csv.field_size_limit(MAX_RECORD)
     with path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
         quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
         rows = csv.reader(file, delimiter=delimiter, quoting=quoting, strict=True)
@@ -54,40 +57,61 @@ def bad_csv(
             except csv.Error as error:
                 yield line, f"cannot be cut into cells: {error}"
                 row = []
-            if row and len(row) != columns:
-                yield line, f"has {len(row)} cells where the header has {columns}"
-            elif any("\udc80" <= character <= "\udcff" for cell in row for character in cell):
-                yield line, "is not in UTF-8"
+            if row and (len(row) < len(columns) or any(row[len(columns) :])):
+                yield line, f"has {len(row)} cells where the header has {len(columns)}"
             elif row:
-                for name, place in numeric.items():
-                    if row[place] and not re.fullmatch(NUMBER, row[place]):
-                        yield line, f"{name} {_shown(row[place])} is not a plain number"
-                        break
+                cells = dict(zip(columns, row, strict=False))
+                if fault := _fault({name: cells[name] for name in request.columns}, request):
+                    yield line, fault
             line = rows.line_num + 1
 
 
-def bad_json(path: Path, numeric: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+def bad_json(path: Path, request: Request) -> Iterator[tuple[int, str]]:
     """Line, from 1, and what is wrong with it."""
     with path.open("rb") as file:
         for line, text in enumerate(file, 1):
             if not text.strip():
                 continue
             try:
-                item = json.loads(text, parse_float=str, parse_int=str)
+                item = json.loads(text, parse_float=_Number, parse_int=_Number)
             except ValueError as error:
                 yield line, f"is no JSON: {error}"
                 continue
             if not isinstance(item, dict):
                 yield line, "is no JSON object"
                 continue
-            for name in numeric:
-                cell = item.get(name)
-                if cell not in (None, "") and not (isinstance(cell, str) and re.fullmatch(NUMBER, cell)):
-                    yield line, f"{name} {_shown(str(cell))} is not a plain number"
-                    break
-                if isinstance(cell, str) and "." in cell and len(cell.lstrip("-")) > 16:
+            cells = {name: item[name] for name in request.columns if item.get(name) is not None}
+            if fault := _fault({name: _text(cell) for name, cell in cells.items()}, request):
+                yield line, fault
+                continue
+            for name in sorted(request.numeric):
+                cell = cells.get(name)
+                if isinstance(cell, _Number) and "." in cell and len(cell.lstrip("-")) > 16:
                     yield line, f"{name} {cell} has more digits than a JSON number keeps; put it in quotation marks"
                     break
+
+
+def longer(request: Request) -> str:
+    return f"more than {MAX_KEPT:,} bytes in {', '.join(request.kept)}, which is too much for the result"
+
+
+class _Number(str):
+    """A number of JSON, as it is written."""
+
+
+def _text(cell: Any) -> str:
+    return cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False, separators=(",", ":"))
+
+
+def _fault(cells: Mapping[str, str], request: Request) -> str | None:
+    if any("\udc80" <= character <= "\udcff" for cell in cells.values() for character in cell):
+        return "is not in UTF-8"
+    for name in sorted(request.numeric):
+        if cells.get(name) and not re.fullmatch(NUMBER, cells[name]):
+            return f"{name} {_shown(cells[name])} is not a plain number"
+    if sum(len(cells.get(name, "").encode(errors="replace")) for name in request.kept) > MAX_KEPT:
+        return longer(request)
+    return None
 
 
 def _shown(cell: str) -> str:

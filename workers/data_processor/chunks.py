@@ -1,11 +1,12 @@
-"""A stream of text → files of some 64 MiB that end with a record, one at a time; the next is written when the one
-before has been read.
+"""A stream of text → files of some 4 MiB that end with a record, one at a time; the next is written when the one
+before has been read. A file bounds what its reader holds at once, however long the cells are.
 
 Newlines are those of Python's text files: CR LF and CR become LF, also inside quoted cells.
 """
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from workers.runtime import BadInput
 
-CHUNK = 64 * 1024**2  # bytes
+CHUNK = 4 * 1024**2  # bytes
 MAX_RECORD = 4 * 1024**2  # bytes
 UNPACKED = 1024**2  # bytes that are unpacked at a time, whatever they were packed to
 NEWLINE, QUOTE, BOM = b"\n", b'"', b"\xef\xbb\xbf"
@@ -27,45 +28,53 @@ class Chunk:
     line: int
 
 
-def chunks(blocks: Iterator[bytes], path: Path, *, line: int, quoted: bool, name: str) -> Iterator[Chunk]:
+def chunks(
+    blocks: Iterator[bytes], path: Path, *, line: int, quoted: bool, name: str, lines: float = math.inf
+) -> Iterator[Chunk]:
     """blocks: of a text from the beginning of a record to the end of one. path: where each chunk is written in turn.
 
-    BadInput with `name` if a record is too long, or the text ends inside a quoted cell.
+    lines: a chunk ends in the block in which it gets so many, or CHUNK bytes. BadInput with `name` if a record is too
+    long, or the text ends inside a quoted cell.
     """
-    inside, size, lines, over = False, 0, line, 0
+    inside, size, count, unended = False, 0, 0, 0
     file = path.open("wb")
     try:
         for block in universal_newlines(blocks):
-            cut = _last_end(block, inside, quoted) if size + len(block) >= CHUNK else 0
-            if cut:
-                file.write(block[:cut])
+            end = _last_end(block, inside, quoted)
+            unended = len(block) - end + (0 if end else unended)
+            if unended > MAX_RECORD:
+                raise too_long(name, line + count, quoted=quoted)
+            inside ^= quoted and block.count(QUOTE) % 2 == 1
+            newlines = block.count(NEWLINE)
+            if end and (size + len(block) >= CHUNK or count + newlines >= lines):
+                file.write(block[:end])
                 file.close()
-                yield Chunk(path, lines)
-                lines += _count(path)
-                file, size, over, inside = path.open("wb"), 0, 0, False
-                block = block[cut:]
-            elif size >= CHUNK:
-                over += len(block)
-                if over > MAX_RECORD:
-                    raise BadInput(
-                        f"{name} has a record of more than {MAX_RECORD:,} bytes after line {lines:,}"
-                        + (", or a quotation mark that is never closed" if quoted else "")
-                    )
+                yield Chunk(path, line)
+                rest = block.count(NEWLINE, end)
+                line += count + newlines - rest
+                file, size, count, block, newlines = path.open("wb"), 0, 0, block[end:], rest
             file.write(block)
             size += len(block)
-            inside ^= quoted and block.count(QUOTE) % 2 == 1
+            count += newlines
         file.close()
         if size:
-            yield Chunk(path, lines)
+            yield Chunk(path, line)
         if inside:
             raise BadInput(
-                f"{name} has a quotation mark that is never closed, or stands inside a cell, after line {lines:,}. If "
+                f"{name} has a quotation mark that is never closed, or stands inside a cell, after line {line:,}. If "
                 "marks are ordinary characters there, say so with quoted: false; if a cell has more than 1 MiB, or "
                 "cells have marks in their middle, with split: false"
             )
     finally:
         file.close()
         path.unlink(missing_ok=True)
+
+
+def too_long(name: str, line: int, *, quoted: bool) -> BadInput:
+    return BadInput(
+        f"{name} has a record of more than {MAX_RECORD:,} bytes after line {line:,}"
+        + (", or a quotation mark that is never closed" if quoted else "")
+    )
 
 
 def unzipped(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
@@ -127,9 +136,3 @@ def _last_end(block: bytes, inside: bool, quoted: bool) -> int:
             return 0
         end, odd = mark, not odd
     return 0
-
-
-def _count(path: Path) -> int:
-    """Newlines."""
-    with path.open("rb") as file:
-        return sum(block.count(NEWLINE) for block in iter(lambda: file.read(UNPACKED), b""))

@@ -52,8 +52,7 @@ def source_of(found: Object, format: Format | None) -> Source | None:
     name = found.key.lower()
     zipped = name.endswith(".gz")
     name = name.removesuffix(".gz")
-    by_name = next((kind for suffix, kind in SUFFIXES.items() if name.endswith(suffix)), None)
-    format = format or by_name
+    format = format or next((kind for suffix, kind in SUFFIXES.items() if name.endswith(suffix)), None)
     if format is None:
         return None
     if format == "parquet" and zipped:

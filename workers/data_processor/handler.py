@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Any
 
+import duckdb
+
 from workers.data_processor.aggregate import Counts, Groups
 from workers.data_processor.bad_rows import BadRows
 from workers.data_processor.bucket import Bucket, Object, fingerprint
@@ -25,14 +27,21 @@ def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
     `input`; with `merge` in it, make the totals of the partial results of an array.
 
     Empty cells count as missing: they are in no sum, count, least or greatest value, and make a group of their own.
-    Rows are bad if they have other cells than the header, are not UTF-8 or not JSON, or have no plain number where one
-    is needed. Whatever else is wrong with the input fails this part; what it had read is then in its partial result,
-    marked as failed, as it is when bad rows are not to be skipped.
+    Rows are bad if they lack cells, have more than the header that are not empty, are not UTF-8 or not JSON, have no
+    plain number where one is needed, or longer texts for the result than request.MAX_KEPT. Whatever
+    else is wrong with the input fails this part; what it had read is then in its partial result, marked as failed, as
+    it is when bad rows are not to be skipped.
 
     BadInput if the input names objects or columns that are not there, or objects that are not what they should be.
+    MemoryError if the container is too small, as for Parquet with large row groups.
     """
-    if "merge" in input:
-        return merge(input["merge"], context)
+    try:
+        return merge(input["merge"], context) if "merge" in input else _part(input, context)
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryError(f"{memory() // 1024**2:,} MiB of the container's memory are not enough for DuckDB") from error
+
+
+def _part(input: dict[str, Any], context: Context) -> dict[str, Any]:
     request, bucket = read_request(input), Bucket(context.uploads)
     objects, source = _objects(request, bucket)
     counts, bad, failed, complete = Counts(), BadRows(), "", False

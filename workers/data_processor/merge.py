@@ -23,13 +23,15 @@ SHOWN = 10  # numbers of parts in a message
 
 
 def merge(asked: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """Write the totals of the job whose results lie below `asked["prefix"]`. Of an array, only part 0 does anything.
+    """Write the totals of the job whose results lie below `asked["prefix"]`.
 
-    BadInput if a part is missing, belongs to another request or to other versions of the objects, or has failed; one
-    that has failed for its bad rows alone is taken if `asked` says to skip these.
+    BadInput if this is an array itself; if a part is missing, belongs to another request or to other versions of the
+    objects, or has failed; one that has failed for its bad rows alone is taken if `asked` says to skip these.
     """
-    if context.index:
-        return {"merged": False, "reason": "part 0 merges"}
+    if context.size > 1:
+        raise BadInput(
+            f"a merge is one job, and this is one of {context.size:,} parts of an array: submit it with --array 1"
+        )
     prefix = asked["prefix"].rstrip("/") + "/"
     if not prefix.startswith(OWN) or prefix == OWN:
         raise BadInput(f"merge.prefix {asked['prefix']!r} must be where a job has written: {OWN}<its key>/")
@@ -55,7 +57,7 @@ def merge(asked: Mapping[str, Any], context: Context) -> dict[str, Any]:
         if not counts.rows:
             raise no_rows(first.source)
         totals = write_totals(groups, first.request, bucket, context.objects.prefix, context.workdir)
-    return {"merged": True, "source": first.source, "parts": first.size, **summary(counts, bad), **totals}
+    return {"source": first.source, "parts": first.size, **summary(counts, bad), **totals}
 
 
 def _fetch(bucket: Bucket, found: Object, path: Path) -> Part:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import duckdb
 
-from workers.data_processor.aggregate import DECIMAL, Counts, Groups, Relation, text_number
-from workers.data_processor.bad_rows import BadRows
+from workers.data_processor.aggregate import DECIMAL, Counts, Groups, Relation, text_number, too_much
+from workers.data_processor.bad_rows import BadRows, longer
 from workers.data_processor.bucket import Bucket, Object
 from workers.data_processor.columns import check_columns
 from workers.data_processor.division import Slice
@@ -59,7 +59,7 @@ def read_parquet(slice: Slice, request: Request, bucket: Bucket, groups: Groups,
                 if added.bad:
                     bad.add(added.bad, iter([_place(groups, numbered, request, name)]))
     except duckdb.OutOfMemoryException:
-        raise  # which is not the object's fault
+        raise  # see handler.py
     except duckdb.Error as error:
         reason = str(error).splitlines()[0].replace(str(path), "it")
         raise BadInput(f"{name} is damaged, or no Parquet file: {reason}") from error
@@ -136,4 +136,6 @@ def _place(groups: Groups, relation: Relation, request: Request, name: str) -> s
         found = groups.database.execute(f"{sql} ORDER BY file_row_number LIMIT 1", dict(relation.parameters)).fetchone()
         if found:
             return f"{name} row {found[0] + 1:,}: {column} {found[1]!r} is not a plain number"
-    raise AssertionError("a row was counted as bad, and none of its cells is")
+    sql = f"SELECT min(file_row_number) FROM ({relation.sql}) WHERE {too_much(request, relation)}"
+    [(row,)] = groups.database.execute(sql, dict(relation.parameters)).fetchall()
+    return f"{name} row {row + 1:,}: {longer(request)}"

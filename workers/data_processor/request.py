@@ -13,6 +13,7 @@ from workers.runtime import BadInput
 Format = Literal["csv", "jsonl", "parquet"]
 OWN = "data_processor/"  # what the worker writes lies below it in the results bucket
 NUMBER = r"[+-]?[0-9]{1,28}(\.[0-9]{1,10})?"  # exact as DECIMAL(38, 10)
+MAX_KEPT = 2000  # bytes of a row's texts in the result: with more, a batch of DuckDB's 2,048 rows could not be held
 ORDERED = {"eq": "=", "ne": "IS DISTINCT FROM", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 
@@ -88,6 +89,11 @@ class Request:
         """The columns whose cells must be numbers, or empty."""
         measured = {m.column for m in self.measures if m.numeric and m.column}
         return frozenset(measured | {c.column for c in self.conditions if c.numeric})
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The columns whose texts are in the result, each once."""
+        return tuple(dict.fromkeys([*self.group_by, *(m.column for m in self.measures if m.text and m.column)]))
 
     def as_dict(self) -> dict[str, Any]:
         """JSON, for the partial results."""

@@ -19,6 +19,7 @@ ROWS = 2000  # that are fetched at a time
 SHOWN = 100  # in the job's result
 PLACES = Decimal("1E-10")  # of an average, which is rounded to the nearest, half to even
 _PRECISE = Context(prec=60)
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson", "parquet": PARQUET}
 
 
@@ -34,9 +35,10 @@ def write_totals(groups: Groups, request: Request, bucket: Bucket, prefix: str, 
     ):
         writer = csv.writer(table, lineterminator="\n")
         writer.writerow(names)
+        keys = [_ENCODE(name) for name in names]
         for row in _rows(groups, request):
             writer.writerow(["" if cell is None else _plain(cell) for cell in row])
-            lines.write(_json(names, row) + "\n")
+            lines.write(_json(keys, row) + "\n")
             if count < SHOWN:
                 shown.append({name: _shown(cell) for name, cell in zip(names, row, strict=True)})
             count += 1
@@ -110,7 +112,7 @@ def _shown(cell: Any) -> Any:
     return _plain(cell) if isinstance(cell, Decimal) else cell
 
 
-def _json(names: list[str], row: list[Any]) -> str:
-    """An object; a decimal is a JSON number with all of its digits."""
-    cells = (_plain(cell) if isinstance(cell, Decimal) else json.dumps(cell, ensure_ascii=False) for cell in row)
-    return "{" + ", ".join(f"{json.dumps(n, ensure_ascii=False)}: {c}" for n, c in zip(names, cells, strict=True)) + "}"
+def _json(keys: list[str], row: list[Any]) -> str:
+    """An object; keys: as JSON. A decimal is a JSON number with all of its digits."""
+    cells = (_plain(cell) if isinstance(cell, Decimal) else _ENCODE(cell) for cell in row)
+    return "{" + ", ".join(f"{key}: {cell}" for key, cell in zip(keys, cells, strict=True)) + "}"

@@ -91,6 +91,12 @@ class Container:
             self._gone = True
             self._signal()
 
+    def exhaust(self) -> None:
+        """The kernel ends it, as one that holds too much memory."""
+        with self._lock:
+            self._note_memory()
+            self._signal()
+
     def kill(self) -> None:
         """SIGKILL."""
         with self._lock:

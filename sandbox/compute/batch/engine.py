@@ -129,6 +129,12 @@ class Batch:
             if job.process:
                 job.process.lose()
 
+    def exhaust(self, job: Job) -> None:
+        """A running job is ended as one that holds more memory than it has."""
+        with self._lock:
+            if job.process:
+                job.process.exhaust()
+
     def status(self) -> list[dict[str, Any]]:
         """The queues, by priority, with how many of their jobs wait and which have a place."""
         with self._lock:

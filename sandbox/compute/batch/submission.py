@@ -113,8 +113,10 @@ def _share(request: Mapping[str, Any], queue: Queue, definition: Definition) -> 
         raise Refused("ShareIdentifier cannot be specified for a queue without a scheduling policy")
     if share and not _SHARE.fullmatch(share):
         raise Refused("ShareIdentifier is not valid: letters and digits, at most 255")
-    priority = request.get("schedulingPriorityOverride") or definition.description.get("schedulingPriority") or 0
-    return share, int(priority)
+    priority = request.get("schedulingPriorityOverride", definition.description.get("schedulingPriority"))
+    if share and priority is None:
+        raise Refused("Either schedulingPriority in job definition or schedulingPriorityOverride should be specified.")
+    return share, int(priority or 0)
 
 
 def _retry(strategy: Mapping[str, Any]) -> Mapping[str, Any]:
