@@ -143,9 +143,13 @@ def _is_ours(job: Job) -> bool:
     """Whether it came by a submission, and not from a state machine, which has retries of its own. A part of an array
     has no successor by itself."""
     variables = variables_of(job.get("container", {}))
-    return "JOB_KEY" in variables and "TIERS" in variables and "MANAGED_BY_AWS" not in variables and (
-        "index" not in job.get("arrayProperties", {})
-    )  # fmt: skip
+    part = "index" in job.get("arrayProperties", {})
+    return "JOB_KEY" in variables and "TIERS" in variables and not part and not is_of_state_machine(job)
+
+
+def is_of_state_machine(job: Job) -> bool:
+    """Whether a stage of a workflow has submitted it."""
+    return "MANAGED_BY_AWS" in variables_of(job.get("container", {}))
 
 
 def _cause(job: Job) -> str:

@@ -17,11 +17,12 @@ from sandbox.demo_burst import uploads
 from sandbox.demo_jobs import jobs
 from sandbox.demo_report import sales_report
 from sandbox.demo_scene import Scene
+from sandbox.demo_workflow import workflow
 from sandbox.deployment import Deployment, Refused, fresh_cloud
 from sandbox.receivers import Receivers, local_channels
 from sandbox.serve import tell_what_only_exists_on_aws
 
-SECTIONS = (jobs, uploads, sales_report, big_job)
+SECTIONS = (jobs, uploads, sales_report, big_job, workflow)
 
 
 def demo(project: Path, stack: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,8 @@ def jobs(scene: Scene) -> Outcome | None:
         return None
     console.rule("Jobs through the API")
     client = Client(scene.deployment.url, scene.deployment.key)
-    submitted, problems = _submit(client, scene.project / "samples")
+    others = {worker.name for worker in scene.settings.workers}  # samples of theirs are for the pipeline's trial run
+    submitted, problems = _submit(client, scene.project / "samples", others)
     ended = _watch(client, submitted)
     console.rule("Results")
     for job_id, file in submitted.items():
@@ -55,13 +56,18 @@ def _bad(job: Mapping[str, Any]) -> bool:
     return job["status"] != "SUCCEEDED"
 
 
-def _submit(client: Client, samples: Path) -> tuple[dict[str, Path], list[str]]:
-    """One job for each file in `samples/<worker>/`: job id → file, and what the API would not take, in words."""
+def _submit(client: Client, samples: Path, others: Collection[str]) -> tuple[dict[str, Path], list[str]]:
+    """One job for each file in `samples/<worker>/`: job id → file, and what the API would not take, in words.
+
+    others: workers that may not be the API's.
+    """
     submitted: dict[str, Path] = {}
     refused: list[str] = []
     workers = {worker["name"]: worker for worker in client.call("GET", "/workers")["workers"]}
     for folder in sorted(samples.iterdir()):
         if folder.name not in workers:
+            if folder.name in others:
+                continue
             console.print(f"samples/{folder.name}: no worker of this stack has that name; left out", markup=False)
             continue
         for file in sorted(folder.glob("*")):

@@ -33,16 +33,19 @@ def workflow(project: Path, stack: str, name: str, given: str | None, out: Path 
     Raises ProgramError if there is no such workflow or stack, or the input is no JSON.
     """
     try:
-        return _follow(project, Execution(ask(project, stack, "environment"), stack, name), name, given, out)
+        execution = Execution(ask(project, stack, "environment"), stack, name)
+        content, problems = read_workflow(project / FOLDER / name / FILE, f"{FOLDER}/{name}/{FILE}", name, None)
+        if content is None or problems:
+            raise ConfigurationError(problems)
+        return 0 if follow(project, execution, content, given, out) else 1
     except (BotoCoreError, ClientError) as error:
         raise ProgramError(f"The sandbox of stack {stack} does not answer, or refuses: {error}") from error
 
 
-def _follow(project: Path, execution: Execution, name: str, given: str | None, out: Path | None) -> int:
-    file = f"{FOLDER}/{name}/{FILE}"
-    content, problems = read_workflow(project / file, file, name, None)
-    if content is None or problems:
-        raise ConfigurationError(problems)
+def follow(
+    project: Path, execution: Execution, content: Workflow, given: str | None = None, out: Path | None = None
+) -> bool:
+    """The same of an execution that has not begun; whether it has succeeded."""
     input = _input(given) if given else _sample(project, content, execution)
     progress = Progress(content, execution)
     try:
@@ -56,7 +59,7 @@ def _follow(project: Path, execution: Execution, name: str, given: str | None, o
         raise
     if out:
         execution.copy(progress.written, out)
-    return 0 if progress.succeeded else 1
+    return progress.succeeded
 
 
 def _input(text: str) -> dict[str, Any]:

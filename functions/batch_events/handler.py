@@ -21,7 +21,7 @@ from notice import notice
 
 from batchjobs import Clients
 from batchjobs.once import Once
-from batchjobs.successors import Successors
+from batchjobs.successors import Successors, is_of_state_machine
 from batchjobs.worker import variables_of
 
 TABLE = os.environ["IDEMPOTENCY_TABLE"]
@@ -64,12 +64,13 @@ def job_ended(event: dict[str, Any]) -> None:
     queue = job["jobQueue"].rsplit("/", 1)[-1]
     logger.append_keys(job_id=job["jobId"], worker=worker, queue=queue)
     successor = successors.of(job) if job["status"] == "FAILED" else None
-    if job["status"] == "FAILED" and successor is None and _is_whole(job):
+    replaced = successor is not None or is_of_state_machine(job)  # which decides what follows, and tells if nothing does
+    if job["status"] == "FAILED" and not replaced and _is_whole(job):
         logger.error("job failed for good", reason=job.get("statusReason", ""))
         sns.publish(TopicArn=topic, **notice(worker, queue, job))
     if successor:
         logger.warning("job replaced", successor=successor, reason=job.get("statusReason", ""))
-    measure(worker, queue, job, replaced=successor is not None)
+    measure(worker, queue, job, replaced=replaced)
 
 
 def _is_whole(job: dict[str, Any]) -> bool:

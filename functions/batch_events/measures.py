@@ -12,7 +12,7 @@ from jobs.cost import fargate_usd
 
 
 def measure(worker: str, queue: str, job: Mapping[str, Any], *, replaced: bool) -> None:
-    """By worker, and by worker and queue. job: of DescribeJobs. replaced: another took its place.
+    """By worker, and by worker and queue. job: of DescribeJobs. replaced: another took its place, or may yet.
 
     JobsSucceeded, JobsFailed: of whole jobs, for good. JobsReplaced. Of jobs and parts of arrays that ran: QueueWait
     (seconds, if it waited for no other job), Duration (seconds of the last attempt), MemoryRequested, CostUsd (of all

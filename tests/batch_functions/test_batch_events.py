@@ -142,11 +142,15 @@ def test_who_was_ended_from_outside_did_not_lack_memory(listener: Listener, chan
     assert len(listener.topic.notices) == 1
 
 
-def test_a_job_of_a_state_machine_is_left_to_its_retries(listener: Listener) -> None:
+def test_a_job_of_a_state_machine_is_left_to_that_which_also_tells_of_failures(
+    listener: Listener, capsys: pytest.CaptureFixture[str]
+) -> None:
     listener.stack.define(HOLD=TOO_MUCH, MANAGED_BY_AWS="STARTED_BY_STEP_FUNCTIONS")
     job = listener.stack.jobs.submit("probe", {}).job_id
     listener.hear(listener.ended(job))
     assert listener.successor(job) is None
+    assert listener.topic.notices == []
+    assert "JobsFailed" not in metrics(capsys.readouterr().out)[0]
 
 
 def test_a_failure_in_between_brings_the_message_back_and_nothing_is_done_twice(

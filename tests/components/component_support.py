@@ -30,10 +30,10 @@ BATCH_WORKERS = ("data_processor",)
 JOB_WORKERS = (*API_WORKERS, *SCHEDULED_WORKERS)
 TASK_WORKERS = tuple(sorted((*JOB_WORKERS, *QUEUE_WORKERS)))  # which have task definitions
 WORKERS = tuple(sorted((*TASK_WORKERS, *BATCH_WORKERS)))
-WORKFLOWS: tuple[str, ...] = ()
+WORKFLOWS = ("line_report",)
 EVERYWHERE = ("api", "batch_events", "enqueuer", "launcher", "notifier", "scaler", "starter", "watchman")
 FUNCTIONS = {"dev": (*EVERYWHERE, "load_generator"), "staging": (*EVERYWHERE, "load_generator"), "prod": EVERYWHERE}
-BUILDS = ("build-arm64", "build-x86_64")
+BUILDS = ("build-arm64",)
 STEPS = {  # of the image pipeline
     "dev": (*BUILDS, "release"),
     "staging": (*BUILDS, "canary", "release"),

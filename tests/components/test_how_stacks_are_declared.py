@@ -144,7 +144,7 @@ def test_every_resource_is_the_child_of_the_component_that_declares_it(stack, na
         if not resource.type.startswith("serverless-batch:"):
             parent = found.parent(resource).type.removeprefix("serverless-batch:")
             seen.setdefault(parent, set()).add(resource.type.split(":", 1)[1].removeprefix("providers:"))
-    assert seen.keys() == CHILDREN.keys() - (set() if WORKFLOWS else {"workflow:StateMachine"})
+    assert seen.keys() == CHILDREN.keys()
     for component, children in seen.items():
         assert children <= CHILDREN[component], component
 

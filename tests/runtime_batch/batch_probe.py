@@ -19,6 +19,8 @@ def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
             raise OSError("the disk is full")
         case "die":
             os.kill(os.getpid(), signal.SIGKILL)
+        case "swell":
+            raise MemoryError("no room for the groups")
         case "crash":
             os._exit(7)
         case "wait":

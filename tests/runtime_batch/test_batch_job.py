@@ -72,6 +72,7 @@ def test_a_long_input_is_read_from_the_uploads(batch: Batch) -> None:
         ({"do": "fail"}, {}, 1, "OSError: the disk is full"),
         ({"do": "crash"}, {}, 1, "the worker's process ended without a result: exit code 7"),
         ({"do": "die"}, {}, 137, "as happens when memory runs out"),
+        ({"do": "swell"}, {}, 137, "MemoryError: no room for the groups"),
     ],
 )
 def test_the_exit_code_says_whether_another_attempt_may_help_and_a_file_says_why(

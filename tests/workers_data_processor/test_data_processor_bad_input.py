@@ -163,9 +163,7 @@ def test_a_group_with_too_long_a_name_is_a_bad_row(data: Data, kind: str, tmp_pa
     data.put(f"in/a.{kind}", path.read_bytes())
     place = {"csv": "line 4", "jsonl": "line 3", "parquet": "row 3"}[kind]
     told = reason(data, prefix="in/", group_by=["region"], measures=SUM)
-    assert told.startswith(
-        f"2 rows cannot be used: s3://uploads/in/a.{kind} {place}: more than 2,000 bytes in region"
-    )
+    assert told.startswith(f"2 rows cannot be used: s3://uploads/in/a.{kind} {place}: more than 2,000 bytes in region")
     assert data.run(prefix="in/", group_by=["region"], measures=SUM, on_bad_rows="skip")["groups"] == 2
 
 

@@ -20,6 +20,7 @@ from workers.runtime.execution import (
     Events,
     Execution,
     Interrupted,
+    LackedMemory,
     Outcome,
     Refused,
     Result,
@@ -102,7 +103,7 @@ def _end(settings: Settings, log: Logger, prefix: str, outcome: Outcome, attempt
             return TERMINATED
         case Refused() | TimedOut():
             code = FINAL
-        case Crashed(killed=True):
+        case Crashed(killed=True) | LackedMemory():
             code = OUT_OF_MEMORY
         case _:
             code = FAILED

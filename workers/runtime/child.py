@@ -240,6 +240,8 @@ def _failed(log: Logger, error: BaseException) -> dict[str, Any]:
     """The reason, with the error's message, is for the job's record; the log gets no message, see `telemetry.stack`."""
     log.error("the worker's code failed", error=type(error).__name__, stack=telemetry.stack(error))
     failed = {"failed": f"{type(error).__name__}: {error}"[:MAX_REASON]}
+    if isinstance(error, MemoryError):
+        return failed | {"blame": "memory"}
     if isinstance(error, Downstream):
         return failed | {"blame": "downstream"}
     if "botocore" in sys.modules:  # else it is none of its errors, and importing it takes time and memory

@@ -91,6 +91,11 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class LackedMemory(Failure):
+    """With more of it, another attempt may go better."""
+
+
+@dataclass(frozen=True)
 class CallFailed(Failure):
     """A call that the worker's code made of AWS was refused. So may be the next message's, for the same cause."""
 
@@ -162,6 +167,8 @@ def outcome_of(line: Line) -> Outcome:
             return Result(body, engine, summary, document_key)
         case {"refused": reason}:
             return Refused(readable(reason))
+        case {"failed": reason, "blame": "memory"}:
+            return LackedMemory(readable(reason))
         case {"failed": reason, "blame": "downstream"}:
             return DownstreamFailed(readable(reason))
         case {"failed": reason, "blame": "call"}:
