@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from components import units
 from components.batch_settings import BatchQueue
 from components.batch_trigger import BatchTrigger, unfit
+from components.kubernetes_trigger import SOURCE, KubernetesTrigger
 from components.model import Model, read_value, sentence
 from components.problems import Problem, Source, suggestion
 from components.queue_trigger import QueueTrigger
@@ -36,6 +37,7 @@ RESERVED_ENVIRONMENT = (
     "MODE", "WORK", "CONCURRENCY", "EFFECT", "IDEMPOTENCY_TABLE", "VISIBILITY_SECONDS", "FIFO", "STOP_TIMEOUT_SECONDS",
     "BATCH", "TIERS", "DEFINITIONS", "ARRAY", "SHARE", "INPUT", "INPUT_KEY", "JOB_KEY", "ARRAY_SIZE",
     "ARRAY_INDEXES",
+    "KUBERNETES", "RUN", "POD_NAME", "SIZE", "SOURCES_FILE", "INDEX_FAILURES", "CRON_JOB", "JOB_COMPLETION_INDEX",
     "ENGINE", "OPENAI_API_KEY", "HOME", "PATH", "PYTHONPATH", "TMPDIR",
 )  # fmt: skip
 RESERVED_PREFIXES = ("AWS_", "ECS_", "POWERTOOLS_")
@@ -112,6 +114,7 @@ class Trigger(Model):
     queue: QueueTrigger | None = None
     schedule: ScheduleTrigger | None = None
     batch: BatchTrigger | None = None
+    kubernetes: KubernetesTrigger | None = None
 
     @field_validator("*", mode="before")
     @classmethod
@@ -245,7 +248,7 @@ def read_manifest(
     if manifest:
         problems += contradictions(manifest, document.source.inside("trigger", "queue"))
         problems += _loop(manifest, document.source)
-        problems += _unfit_jobs(manifest, queues, document.source)
+        problems += _unfit_jobs(manifest, queues, document.source) + _unfit_retry(manifest, document.source)
     if isinstance(document.data, dict) and "input" in document.data:
         found = check_input_schema(document.data["input"], document.source.inside("input"))
         if manifest and not found:
@@ -282,20 +285,40 @@ def _refusals(manifest: Manifest, schema: Source) -> list[Problem]:
 
 
 def _unfit_input(manifest: Manifest, source: Source) -> list[Problem]:
-    """Why a scheduled worker's input, as the trigger and the platform put it together, would be refused."""
-    schedule = manifest.trigger.schedule
-    if schedule is None:
+    """Why a worker's input, as the trigger and the platform put it together, would be refused."""
+    schedule, kubernetes = manifest.trigger.schedule, manifest.trigger.kubernetes
+    time = {SCHEDULED_AT: "2026-01-01T06:00:00Z"}
+    if schedule:
+        return _refused(manifest, schedule.input | time, "schedule", source)
+    if kubernetes is None:
         return []
-    given = schedule.input | {SCHEDULED_AT: "2026-01-01T06:00:00Z"}
+    time = time if kubernetes.schedule else {}
+    problems: list[Problem] = []
+    for index, given in enumerate(kubernetes.inputs()):
+        found = _refused(manifest, given | time, "kubernetes", source, index)
+        problems += [problem for problem in found if problem not in problems]  # what all have in common is told once
+    return problems
+
+
+def _refused(
+    manifest: Manifest, given: Mapping[str, Any], trigger: str, source: Source, index: int | None = None
+) -> list[Problem]:
+    """What the schema says against an input. index: of the source that is in it."""
     problems = []
     for error in Draft7Validator(manifest.input).iter_errors(given):
         path = tuple(error.absolute_path)
         if SCHEDULED_AT in path or SCHEDULED_AT in error.message:
             wrong = f"refuses {SCHEDULED_AT}, which every run of a schedule brings: {error.message}"
             problems.append(source.problem(wrong, ("input",), right="describe it as a string that need not be given"))
+            continue
+        wrong = f"is refused by the worker's input: {error.message}"
+        if index is not None and path[:1] == (SOURCE,):
+            problems.append(source.problem(wrong, ("trigger", trigger, "sources", index, *path[1:])))
+        elif index is not None and SOURCE in given and f"'{SOURCE}'" in error.message:
+            wrong = f"refuses {SOURCE}, which every index brings: {error.message}"
+            problems.append(source.problem(wrong, ("input",), right="describe it as an object"))
         else:
-            wrong = f"is refused by the worker's input: {error.message}"
-            problems.append(source.problem(wrong, ("trigger", "schedule", "input", *path)))
+            problems.append(source.problem(wrong, ("trigger", trigger, "input", *path)))
     return problems
 
 
@@ -312,6 +335,17 @@ def _unfit_jobs(manifest: Manifest, queues: Mapping[str, BatchQueue] | None, sou
         size = (resources.vcpu, resources.memory_mib)
         problems += unfit(batch, size, resources.architecture, queues, source.inside("trigger", "batch"))
     return problems
+
+
+def _unfit_retry(manifest: Manifest, source: Source) -> list[Problem]:
+    """There is one way to say how often an index is tried."""
+    if manifest.trigger.kubernetes is None or "retry" not in manifest.model_fields_set:
+        return []
+    wrong = (
+        "has no meaning for trigger 'kubernetes': its retries_per_index says how often an index is tried again, and "
+        "Kubernetes waits longer each time"
+    )
+    return [source.problem(wrong, ("retry",))]
 
 
 def _loop(manifest: Manifest, source: Source) -> list[Problem]:

@@ -19,6 +19,8 @@ GATEWAY_ENDPOINTS = ("s3", "dynamodb")  # free
 INTERFACE_ENDPOINTS = ("ecr.api", "ecr.dkr", "logs", "sqs")  # Fargate needs none for ECS itself
 AGENT_ENDPOINTS = ("ecs", "ecs-agent", "ecs-telemetry")  # what the ECS agent of an EC2 instance reaches
 
+NODE_ENDPOINTS = ("ec2", "eks", "eks-auth", "sts")  # what a node of EKS and its pods reach
+
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:

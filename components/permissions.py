@@ -66,6 +66,11 @@ def read_secret(secret_arn: str) -> list[Statement]:
     return [allow(["secretsmanager:GetSecretValue"], [secret_arn])]
 
 
+def mount_secret(secret_arn: str) -> list[Statement]:
+    """What the Secrets Store CSI driver does with a pod's role."""
+    return [allow(["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"], [secret_arn])]
+
+
 def invoke_model(site: Site, model: str) -> list[Statement]:
     """Invoke one Bedrock model or, if its id begins with a geography, one inference profile and the model behind it."""
     geography, _, foundation = model.partition(".")
@@ -275,6 +280,21 @@ def join_clusters(site: Site, name: str) -> list[Statement]:
     ]
 
 
+def scale_node_groups(site: Site, cluster: str) -> list[Statement]:
+    """What the cluster autoscaler needs. Source: its documentation of AWS as the cloud provider."""
+    looks = ["autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances"]
+    looks += ["autoscaling:DescribeLaunchConfigurations", "autoscaling:DescribeScalingActivities"]
+    looks += ["ec2:DescribeImages", "ec2:DescribeInstanceTypes", "ec2:DescribeLaunchTemplateVersions"]
+    looks += ["ec2:GetInstanceTypesFromInstanceRequirements"]
+    groups = [site.arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/eks-*")]
+    own = {"StringEquals": {f"aws:ResourceTag/k8s.io/cluster-autoscaler/{cluster}": "owned"}}
+    return [
+        allow(looks, ["*"]),  # the actions know no resource
+        allow(["autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup"], groups, own),
+        allow(["eks:DescribeNodegroup"], [site.arn("eks", f"nodegroup/{cluster}/*")]),
+    ]
+
+
 def define_tasks(site: Site, families: Sequence[str]) -> list[Statement]:
     """Read task definitions, and add revisions to these families with the tags of those before."""
     definitions = [site.arn("ecs", f"task-definition/{family}:*") for family in families]
@@ -444,23 +464,85 @@ def assumed_by(site: Site, service: str) -> list[Statement]:
     return [statement]  # Lambda, API Gateway and EC2 are not known to send source keys when they assume a role
 
 
+def assumed_by_cluster(site: Site) -> list[Statement]:
+    """Trust for EKS, as the role of a cluster; Auto Mode tags its sessions."""
+    return [
+        Statement(
+            Effect="Allow",
+            Principal={"Service": "eks.amazonaws.com"},
+            Action=["sts:AssumeRole", "sts:TagSession"],
+            Condition={"StringEquals": {"aws:SourceAccount": site.account}},
+        )
+    ]
+
+
+def assumed_by_pods(site: Site, cluster: str, namespace: str, account: str) -> list[Statement]:
+    """Trust by EKS Pod Identity, for the pods of one service account in one cluster."""
+    return [
+        Statement(
+            Effect="Allow",
+            Principal={"Service": "pods.eks.amazonaws.com"},
+            Action=["sts:AssumeRole", "sts:TagSession"],
+            Condition={
+                "ArnEquals": {"aws:SourceArn": site.arn("eks", f"cluster/{cluster}")},
+                "StringEquals": {
+                    "aws:SourceAccount": site.account,
+                    "aws:RequestTag/kubernetes-namespace": namespace,
+                    "aws:RequestTag/kubernetes-service-account": account,
+                },
+            },
+        )
+    ]
+
+
+def assumed_by_service_account(
+    issuer: pulumi.Input[str], provider_arn: pulumi.Input[str], namespace: str, account: str
+) -> list[Statement]:
+    """Trust by IAM roles for service accounts: one account's tokens, and only those that are meant for AWS.
+
+    issuer: of the cluster's tokens, with or without https://.
+    """
+    condition: Any  # known at preview where the issuer is, so that policies can read it
+    if isinstance(issuer, str):
+        condition = _tokens(issuer, namespace, account)
+    else:
+        condition = pulumi.Output.from_input(issuer).apply(lambda url: _tokens(url, namespace, account))
+    return [
+        Statement(
+            Effect="Allow",
+            Principal={"Federated": provider_arn},
+            Action=["sts:AssumeRoleWithWebIdentity"],
+            Condition=condition,
+        )
+    ]
+
+
+def _tokens(issuer: str, namespace: str, account: str) -> dict[str, Any]:
+    host = issuer.removeprefix("https://")
+    subject = f"system:serviceaccount:{namespace}:{account}"
+    return {"StringEquals": {f"{host}:aud": "sts.amazonaws.com", f"{host}:sub": subject}}
+
+
 class Role(pulumi.ComponentResource):
-    """An IAM role for one workload: one service may assume it, and it may do what its statements say."""
+    """An IAM role for one workload: one principal may assume it, and it may do what its statements say."""
 
     def __init__(
         self,
         name: str,
         site: Site,
-        service: str,
+        principal: str | Sequence[Statement],
         statements: Sequence[Statement],
         opts: pulumi.ResourceOptions | None = None,
+        *,
+        managed: Sequence[str] = (),
     ):
         """
-        service: who assumes it, e.g. "lambda", "ecs-tasks", "ec2", "pipes", "scheduler".
+        principal: the service that assumes it, e.g. "lambda", "ecs-tasks", "ec2", or the statements that say who.
         statements: what it may do; adjacent statements of equal effect and scope are not merged.
+        managed: AWS's own policies besides, by name, where a service asks for them.
         """
         self.role_name = site.name(name)
-        trust = assumed_by(site, service)
+        trust = assumed_by(site, principal) if isinstance(principal, str) else list(principal)
         super().__init__(
             "serverless-batch:permissions:Role",
             name,
@@ -469,9 +551,17 @@ class Role(pulumi.ComponentResource):
         )
         child = pulumi.ResourceOptions(parent=self)
         role = aws.iam.Role(name, name=self.role_name, assume_role_policy=document(trust), opts=child)
-        self.arn: pulumi.Output[str] = role.arn
+        policies: list[pulumi.Input[str]] = [
+            aws.iam.RolePolicyAttachment(
+                f"{name}-{policy}",
+                role=role.name,
+                policy_arn=f"arn:{site.partition}:iam::aws:policy/{policy}",
+                opts=child,
+            ).id
+            for policy in managed
+        ]
         if statements:
-            policy = aws.iam.RolePolicy(name, role=role.name, policy=document(statements), opts=child)
-            # Whoever uses the role needs its policy in place, not just the role.
-            self.arn = pulumi.Output.all(role.arn, policy.id).apply(lambda both: both[0])
+            policies.append(aws.iam.RolePolicy(name, role=role.name, policy=document(statements), opts=child).id)
+        # Whoever uses the role needs its policies in place, not just the role.
+        self.arn = pulumi.Output.all(role.arn, *policies).apply(lambda known: known[0])
         self.register_outputs({"arn": self.arn})

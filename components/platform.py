@@ -16,12 +16,16 @@ from components.batch_queues import BatchQueues
 from components.batch_settings import BatchQueue
 from components.batch_trigger import BatchTrigger
 from components.cluster import Cluster
+from components.eks import existing_cluster
+from components.eks_cluster import NewEksCluster
 from components.image import WorkerImage, released_images, repository
 from components.image_pipeline import ImagePipeline
 from components.job_api import JobApi, JobApiArgs
 from components.job_runner import JobRunner, JobWorker
+from components.kubernetes_trigger import KubernetesTrigger
+from components.kubernetes_workers import KubernetesWorker, KubernetesWorkers
 from components.manifest import MIN_SCRATCH_GB, ApiTrigger, BucketGrant, Grant, ModelGrant, SecretGrant
-from components.network import AGENT_ENDPOINTS, Network, NetworkArgs
+from components.network import AGENT_ENDPOINTS, NODE_ENDPOINTS, Network, NetworkArgs
 from components.notifier import Notifier, NotifierArgs
 from components.permissions import Statement, invoke_model, read_objects, read_secret, write_objects
 from components.pipeline_events import failed_rule_arn
@@ -31,7 +35,7 @@ from components.queue_worker import QueueWorkers, QueueWorkersArgs
 from components.schedule_trigger import ScheduleTrigger
 from components.scheduled_tasks import ScheduledTask, ScheduledTasks, ScheduledTasksArgs
 from components.settings import NAMESPACE, Settings
-from components.shipping import shipped_workers
+from components.shipping import is_shipped, shipped_workers
 from components.site import Site
 from components.storage import Bucket
 from components.tables import IdempotencyTable, JobsTable
@@ -40,6 +44,7 @@ from components.worker import Worker
 from components.workflow import StateMachine, WorkflowArgs, batch_runner, roles_of, task_runner
 from workflows import Runner
 
+PODS_ON_A_NODE = 4  # whose scratch a node of a new cluster has room for; the scheduler starts no more than fit
 MAX_RUNS = 10  # tasks at a time of a scheduled worker whose runs may overlap
 
 
@@ -66,6 +71,7 @@ class Platform(pulumi.ComponentResource):
         scheduled = [(worker, when) for worker in settings.workers if (when := worker.manifest.trigger.schedule)]
         queue_workers = [(worker, queue) for worker in settings.workers if (queue := worker.manifest.trigger.queue)]
         batch_workers = [(worker, batch) for worker in settings.workers if (batch := worker.manifest.trigger.batch)]
+        in_kubernetes = [(worker, pod) for worker in settings.workers if (pod := worker.manifest.trigger.kubernetes)]
         # Queues that are declared are there, also before their first worker and after their last: they cost nothing.
         queues = settings.batch.for_workers if batch_workers else settings.batch.queues
         data = settings.data
@@ -109,6 +115,8 @@ class Platform(pulumi.ComponentResource):
         if queue_workers:
             running.append(self._queue_workers(queue_workers))
         declared = self._batch(batch_workers, queues) if queues else []
+        if in_kubernetes:
+            self._kubernetes(in_kubernetes, provider)
         if settings.workflows:
             by_job = [*(worker for worker, _ in api_workers), *(worker for worker, _ in scheduled)]
             self._workflows(declared, by_job, queues, running)
@@ -295,6 +303,35 @@ class Platform(pulumi.ComponentResource):
             )
         return list(zip(known, jobs, strict=True))
 
+    def _kubernetes(self, workers: Sequence[tuple[Worker, KubernetesTrigger]], provider: aws.Provider) -> None:
+        kubernetes, site = self._settings.kubernetes, self._site
+        assert kubernetes.cluster is not None  # the settings refuse a worker without
+        known = [self._kubernetes_worker(worker, trigger) for worker, trigger in workers]
+        if kubernetes.cluster.existing:
+            cluster = existing_cluster(kubernetes.cluster.existing, site, kubernetes, provider, self._opts)
+        else:
+            cluster = NewEksCluster(
+                "eks",
+                site,
+                kubernetes,
+                network=self._network,
+                scratch=PODS_ON_A_NODE * max(worker.manifest.resources.scratch_gib for worker, _ in workers),
+                secrets=any(worker.task.secrets for worker in known),
+                protect=self._settings.data.protect,
+                log_retention_days=self._settings.logs.retention_days,
+                opts=self._opts,
+            ).cluster
+        KubernetesWorkers(
+            "kubernetes",
+            site,
+            kubernetes,
+            known,
+            cluster=cluster,
+            uploads=self._uploads,
+            results=self._results,
+            opts=pulumi.ResourceOptions(parent=self, providers={"aws": provider, "kubernetes": cluster.provider}),
+        )
+
     def _workflows(
         self,
         batch: Sequence[tuple[BatchWorker, BatchJobs]],
@@ -338,6 +375,9 @@ class Platform(pulumi.ComponentResource):
             more.append("secretsmanager")
         if any(queue.compute == "ec2" for queue in queues.values()):
             more += AGENT_ENDPOINTS
+        cluster = self._settings.kubernetes.cluster
+        if cluster and cluster.new and any(worker.manifest.trigger.kubernetes for worker in self._settings.workers):
+            more += NODE_ENDPOINTS
         return Network(
             "tasks",
             self._site,
@@ -424,6 +464,15 @@ class Platform(pulumi.ComponentResource):
             task=self._task(worker),
         )
 
+    def _kubernetes_worker(self, worker: Worker, trigger: KubernetesTrigger) -> KubernetesWorker:
+        return KubernetesWorker(
+            name=worker.name,
+            trigger=trigger,
+            timeout=worker.manifest.resources.timeout_seconds,
+            suspended=trigger.suspend or not worker.enabled,
+            task=self._task(worker),
+        )
+
     def _task(self, worker: Worker) -> FargateTaskArgs:
         """The worker's container, whatever triggers it."""
         resources, engine = worker.manifest.resources, self._settings.engine
@@ -454,13 +503,13 @@ class Platform(pulumi.ComponentResource):
             statements=[statement for grant in worker.manifest.grants for statement in self._granted(grant)],
             log_retention_days=self._settings.logs.retention_days,
             after=image.after if image else [],
-            shipped=self._settings.pipeline.source is not None and not worker.image,
+            shipped=is_shipped(worker, self._settings) and not worker.image,
         )
 
     def _image(self, worker: Worker) -> WorkerImage | None:
         """The worker's repository with the image that is named, or released, or else built; None for one elsewhere."""
         architecture = worker.manifest.resources.architecture
-        released = self._settings.pipeline.source is not None
+        released = is_shipped(worker, self._settings)
         if worker.image and not worker.image.startswith(f"{repository(self._site, worker.name)}@"):
             return None
         return WorkerImage(

@@ -30,6 +30,7 @@ from components.fields import (
     endpoint,
     secret_arn,
 )
+from components.kubernetes_settings import Kubernetes, taken
 from components.model import Model, read_value, sentence
 from components.pipeline_settings import Pipeline
 from components.problems import ConfigurationError, Problem, Source, suggestion
@@ -207,13 +208,13 @@ class Tools(Model):
     load_generator: bool = False
 
 
-_WORKERS, _ENGINE, _IMAGES, _BATCH, _WORKFLOWS = (
-    f"{NAMESPACE}:{name}" for name in ("workers", "engine", "images", "batch", "workflows")
+_WORKERS, _ENGINE, _IMAGES, _BATCH, _KUBERNETES, _WORKFLOWS = (
+    f"{NAMESPACE}:{name}" for name in ("workers", "engine", "images", "batch", "kubernetes", "workflows")
 )
 _SECTIONS: dict[str, Any] = {
     "network": Network, "spot": Spot, "logs": Logs, "api": Api, "data": Data, "alarms": Alarms,
     "notifications": Notifications, "engine": Engine, "images": dict[str, ImageDigest], "tools": Tools, "tags": Tags,
-    "pipeline": Pipeline, "batch": Batch,
+    "pipeline": Pipeline, "batch": Batch, "kubernetes": Kubernetes,
 }  # fmt: skip
 
 
@@ -234,6 +235,7 @@ class Settings:
     tools: Tools
     pipeline: Pipeline
     batch: Batch
+    kubernetes: Kubernetes
     tags: Mapping[str, str]
     workers: tuple[Worker, ...]
     workflows: tuple[Workflow, ...] = ()
@@ -274,7 +276,7 @@ def parse_settings(
         problems.append(source(_WORKERS).problem("is missing", right="write for example {image_alt_generator: {}}"))
     elif _WORKERS not in encrypted:
         listed = values[_WORKERS]
-        told_of_batch = any(problem.key.startswith(_BATCH) for problem in problems)
+        told_of = {key for key in (_BATCH, _KUBERNETES) if any(problem.key.startswith(key) for problem in problems)}
         workers, found = read_workers(
             listed,
             source(_WORKERS),
@@ -282,13 +284,16 @@ def parse_settings(
             stack,
             spot_share=sections["spot"].share,
             images=images,
-            queues=None if told_of_batch else sections["batch"].for_workers,
+            queues=None if _BATCH in told_of else sections["batch"].for_workers,
+            kubernetes=None if _KUBERNETES in told_of else sections["kubernetes"],
         )
         problems += found
         for name in images if isinstance(listed, dict) else ():
             if name not in listed:
                 wrong = "is not a worker of this stack"
                 problems.append(source(_IMAGES).problem(wrong, (name,), right=suggestion(name, listed)))
+    if any(worker.manifest.trigger.kubernetes for worker in workers):
+        problems += taken(sections["kubernetes"], stack, project_dir, source(_KUBERNETES))
     flows: list[Workflow] = []
     if _WORKFLOWS in values and _WORKFLOWS not in encrypted:
         known = None if problems else workers  # of workers that could not be read, nothing else is said
@@ -330,6 +335,13 @@ def _read_sections(values: Mapping[str, Any], source: Callable[[str], Source]) -
     if engine.kind == "openai" and network.mode == "private-endpoints":
         wrong = "cannot be reached from network mode 'private-endpoints', which has no way out of AWS"
         problems.append(source(_ENGINE).problem(wrong, ("endpoint",), value=engine.endpoint))
+    cluster = sections["kubernetes"].cluster
+    if cluster and cluster.new and cluster.new.compute == "managed" and network.mode == "private-endpoints":
+        wrong = (
+            "needs images of the cluster autoscaler and its chart, which network mode 'private-endpoints' does not "
+            "reach; write compute: auto"
+        )
+        problems.append(source(_KUBERNETES).problem(wrong, ("cluster", "new", "compute")))
     return sections, problems
 
 

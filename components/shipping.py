@@ -12,10 +12,16 @@ from components.settings import Settings
 from components.worker import Worker
 
 
+def is_shipped(worker: Worker, settings: Settings) -> bool:
+    """Whether the pipeline, if there is one, makes the worker's images.
+
+    It reaches no cluster of Kubernetes: there an image is in a Job's template, which only a deployment changes.
+    """
+    return settings.pipeline.source is not None and worker.manifest.trigger.kubernetes is None
+
+
 def shipped_workers(settings: Settings) -> list[ShippedWorker]:
     """All but those whose image the stack names itself; none without a pipeline."""
-    if not settings.pipeline.source:
-        return []
     taken = tuple(queue.prefix for worker in settings.workers if (queue := worker.manifest.trigger.queue))
     return [
         ShippedWorker(
@@ -25,7 +31,7 @@ def shipped_workers(settings: Settings) -> list[ShippedWorker]:
             sampled=_takes_a_sample(worker, taken),
         )
         for worker in settings.workers
-        if not worker.image
+        if is_shipped(worker, settings) and not worker.image
     ]
 
 

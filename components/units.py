@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 SECONDS = {"s": 1, "min": 60, "h": 3600}
+LONG_SECONDS = SECONDS | {"d": 86_400}
 MEBIBYTES = {"MB": 1, "GB": 1024}  # AWS writes GB and counts 1,024 MiB
 
 # MiB of memory that Fargate offers for each number of vCPUs (Linux).
@@ -27,6 +28,7 @@ _OTHER_SPELLINGS = {
     "s": ("sec", "secs", "second", "seconds"),
     "min": ("m", "mins", "minute", "minutes"),
     "h": ("hr", "hrs", "hour", "hours"),
+    "d": ("day", "days"),
     "MB": ("m", "mib", "mb", "mi", "megabyte", "megabytes"),
     "GB": ("g", "gib", "gb", "gi", "gigabyte", "gigabytes"),
 }
@@ -35,6 +37,11 @@ _OTHER_SPELLINGS = {
 def seconds(text: object) -> int:
     """Whole seconds in a duration such as `90 s`, `5 min` or `1.5 h`. Raises ValueError that says what to write."""
     return _whole(text, SECONDS, "a duration", "90 s, 5 min or 1 h", "whole seconds")
+
+
+def long_seconds(text: object) -> int:
+    """The same where days may be meant, too: `1 d`."""
+    return _whole(text, LONG_SECONDS, "a duration", "12 h or 1 d", "whole seconds")
 
 
 def mebibytes(text: object) -> int:

@@ -16,6 +16,9 @@ from components import units
 from components.batch_settings import BatchQueue
 from components.batch_trigger import misfit
 from components.fields import SecretArn, Share
+from components.kubernetes_settings import Kubernetes
+from components.kubernetes_settings import misfit as pod_misfit
+from components.kubernetes_trigger import unfit_name
 from components.manifest import Concurrency, Manifest, Memory, Timeout, Trigger, Vcpu, contradictions, read_manifest
 from components.model import Model, read_value
 from components.problems import Problem, Source, suggestion
@@ -49,7 +52,8 @@ SHARED_FOLDERS = ("runtime", "engines")  # in workers/, but of all workers
 
 _IN_MANIFEST = (
     "belongs in the worker's worker.yaml; a stack may only say vcpu, memory, timeout, concurrency, spotShare, secrets, "
-    "for a queue min, max, target, latency, processing, and for a schedule enabled, expression, timezone"
+    "for a queue min, max, target, latency, processing, for a schedule enabled, expression, timezone, and for "
+    "kubernetes enabled"
 )
 
 
@@ -64,6 +68,10 @@ class WorkerOverride(Model):
         **dict.fromkeys(("cooldown", "work", "effect", "visibility"), _IN_MANIFEST),
         **dict.fromkeys(("array", "tiers", "share"), _IN_MANIFEST),
         **dict.fromkeys(("window", "start", "end", "overlap"), _IN_MANIFEST),
+        **dict.fromkeys(
+            ("schedule", "suspend", "history", "ttl", "sources", "completions", "parallelism"), _IN_MANIFEST
+        ),
+        **dict.fromkeys(("starting_deadline", "retries_per_index", "priority_class"), _IN_MANIFEST),
     }
 
     vcpu: Vcpu | None = None
@@ -91,7 +99,7 @@ class Worker:
     manifest: with the stack's overrides already applied.
     spot_share: percent of its tasks that ask for Fargate Spot.
     image: digest reference of an image that exists; None means that the image is built from the folder.
-    enabled: whether its schedule is on in this stack.
+    enabled: whether its schedule, or its Job in Kubernetes, is on in this stack.
     secrets: variable name → ARN of the secret that it is filled from.
     """
 
@@ -113,6 +121,7 @@ def read_workers(
     spot_share: int,
     images: Mapping[str, str],
     queues: Mapping[str, BatchQueue] | None,
+    kubernetes: Kubernetes | None,
 ) -> tuple[list[Worker], list[Problem]]:
     """The workers that a stack lists, with everything that is wrong with the list and with their folders.
 
@@ -121,6 +130,7 @@ def read_workers(
     spot_share: the stack's, for workers that say nothing else.
     images: digest references by worker.
     queues: of Batch jobs; None if what the stack says of them is wrong.
+    kubernetes: the stack's; None in the same case.
     """
     if not isinstance(overrides, dict) or not overrides:
         wrong = "must be a map of workers, each with its overrides or {}"
@@ -135,6 +145,8 @@ def read_workers(
         if manifest is None or override is None:
             continue
         problems += _size_problems(manifest, override, queues, here) + _trigger_problems(manifest, override, here)
+        if manifest.trigger.kubernetes:
+            problems += _pod_problems(name, _merged(manifest, override), kubernetes, here)
         problems += [
             here.problem("is no secret that worker.yaml lists", ("secrets", name), right=_listed(manifest, name))
             for name in sorted(override.secrets.keys() - set(manifest.secrets))
@@ -275,12 +287,31 @@ def _misplaced(trigger: Trigger, override: WorkerOverride, source: Source) -> li
     if trigger.queue is None:
         wrong += [(key, "queue") for name, key in QUEUE_KEYS.items() if getattr(override, name) is not None]
     if trigger.schedule is None:
-        wrong += [(key, "schedule") for key in SCHEDULE_KEYS if getattr(override, key) is not None]
-    if (trigger.schedule or trigger.batch) and override.concurrency is not None:
+        keys = [key for key in SCHEDULE_KEYS if not (trigger.kubernetes and key == "enabled")]
+        wrong += [(key, "schedule") for key in keys if getattr(override, key) is not None]
+    if (trigger.schedule or trigger.batch or trigger.kubernetes) and override.concurrency is not None:
         wrong += [("concurrency", "api' or 'queue")]
-    if trigger.batch and override.spot_share is not None:
+    if (trigger.batch or trigger.kubernetes) and override.spot_share is not None:
         wrong += [("spotShare", "api', 'queue' or 'schedule")]
     return [source.problem(f"has a meaning only for a worker with trigger '{kind}'", (key,)) for key, kind in wrong]
+
+
+def _pod_problems(name: str, manifest: Manifest, kubernetes: Kubernetes | None, source: Source) -> list[Problem]:
+    """Why a worker could not run in the stack's cluster. manifest: with the stack's overrides."""
+    problems = [source.problem(wrong)] if (wrong := unfit_name(name)) else []
+    if kubernetes is None:
+        return problems
+    if kubernetes.cluster is None:
+        wrong = "has trigger 'kubernetes', and the stack says of no cluster"
+        right = "write for example serverless-batch:kubernetes: {cluster: {existing: its-name}}"
+        return [*problems, source.problem(wrong, right=right)]
+    resources, new = manifest.resources, kubernetes.cluster.new
+    if wrong := pod_misfit(resources.vcpu, resources.memory_mib, kubernetes):
+        problems.append(source.problem(f"could never start: its size {wrong}"))
+    if new and new.architecture != resources.architecture:
+        wrong = f"is for {resources.architecture}, and the nodes of the new cluster are {new.architecture}"
+        problems.append(source.problem(wrong, right="make architecture of its worker.yaml and instanceTypes agree"))
+    return problems
 
 
 def _schedule_problems(manifest: Manifest, override: WorkerOverride, source: Source) -> list[Problem]:

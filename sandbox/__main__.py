@@ -39,7 +39,7 @@ def _arguments() -> argparse.Namespace:
         ("demo", _demo, "deploy the stack here, run a job for each sample file, show what happened"),
         ("check", _check, "run the program and the policies, nothing else"),
         ("resources", _resources, "list every resource that the program registers"),
-        ("status", _status, "services, queues and alarms of a stack that is up here"),
+        ("status", _status, "services, queues, jobs and alarms of a stack that is up here"),
     ):
         sub = commands.add_parser(name, help=text, description=text)
         sub.add_argument("--stack", default="dev", help="name of the stack; its file is Pulumi.<stack>.yaml")
@@ -53,7 +53,7 @@ def _arguments() -> argparse.Namespace:
     sub.add_argument("--patience", type=float, default=120, metavar="SECONDS", help="how long to wait (default: 120)")
     sub.add_argument("--stack", default="dev")
     sub.set_defaults(command=_upload)
-    text = "run a scheduled worker of a stack that is up here, as if it were due, and see what becomes of it"
+    text = "run a worker with a schedule or in Kubernetes, of a stack that is up here, and see what becomes of it"
     sub = commands.add_parser("run", help=text, description=text)
     sub.add_argument("worker")
     sub.add_argument("--at", type=_instant, metavar="TIME", help="as if it were due then, by the clock of its zone "
@@ -85,23 +85,26 @@ def _add_faults(chaos: argparse.ArgumentParser) -> None:
     """The faults, each a command of its own."""
     faults = chaos.add_subparsers(dest="fault", required=True, metavar="FAULT")
     for name, text in (
-        ("reclaim", "take a Spot task or Batch job back, as AWS does: SIGTERM, and SIGKILL later"),
-        ("kill", "end a task by SIGKILL, or take a Batch job's machine away, without a warning"),
+        ("reclaim", "take a Spot task, a Batch job or a pod's node back, as AWS does: SIGTERM, and SIGKILL later"),
+        ("kill", "end a task by SIGKILL, or take the machine of a Batch job or a pod away, without a warning"),
     ):
         fault = faults.add_parser(name, help=text, description=text)
         fault.add_argument("--service", help="of this service or worker; otherwise of every service")
         fault.add_argument("--task", help="the task whose id begins so")
         fault.add_argument("--job", help="the Batch job with this id, of an array the part <id>:<index>")
+        fault.add_argument("--pod", help="the pod of Kubernetes whose name begins so")
         fault.add_argument("--stack", default="dev")
-    text = "end a Batch job as one that holds more memory than it has"
+    text = "end a Batch job or a pod as one that holds more memory than it has"
     memory = faults.add_parser("memory", help=text, description=text)
-    memory.add_argument("--job", required=True, help="the Batch job with this id, of an array the part <id>:<index>")
+    held = memory.add_mutually_exclusive_group(required=True)
+    held.add_argument("--job", help="the Batch job with this id, of an array the part <id>:<index>")
+    held.add_argument("--pod", help="the pod of Kubernetes whose name begins so")
     memory.add_argument("--stack", default="dev")
     text = "whether Spot has capacity for more tasks"
     capacity = faults.add_parser("capacity", help=text, description=text)
     capacity.add_argument("--spot", choices=("on", "off"), required=True)
     capacity.add_argument("--stack", default="dev")
-    text = "how fast the sandbox's clock goes: metrics, alarms, scaling, cooldowns and schedules"
+    text = "how fast the sandbox's clock goes: metrics, alarms, scaling, cooldowns, schedules, pauses of Kubernetes"
     clock = faults.add_parser("clock", help=text, description=text)
     clock.add_argument("--factor", type=float, required=True, help="seconds of the clock in a second")
     clock.add_argument("--stack", default="dev")

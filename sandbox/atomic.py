@@ -1,7 +1,7 @@
 """Makes moto change what it stores at once, as the services do.
 
 It reads and writes in several steps, and a request has a thread of its own: two conditional writes could both
-succeed, and a message that is sent while another is deleted could be lost.
+succeed, a message that is sent while another is deleted could be lost, and writing an object twice at once could fail.
 """
 
 from __future__ import annotations
@@ -15,23 +15,27 @@ from typing import Any
 POLL_SECONDS = 0.05
 
 _lock = threading.RLock()
+_objects = threading.RLock()  # its own, since who stores an object may wait for a message that tells of it
 
 
 @functools.cache
 def make_atomic() -> None:
     """For this process, once and for all clouds."""
     from moto.dynamodb.responses import DynamoHandler
+    from moto.s3.responses import S3Response
     from moto.sqs.models import SQSBackend
 
     DynamoHandler.call_action = _alone(DynamoHandler.call_action)
     for change in ("send_message", "delete_message", "change_message_visibility"):
         setattr(SQSBackend, change, _alone(getattr(SQSBackend, change)))
+    for access in ("put_object", "get_object"):
+        setattr(S3Response, access, _alone(getattr(S3Response, access), _objects))
     SQSBackend.receive_message = _receive(_alone(SQSBackend.receive_message))
 
 
-def _alone(change: Callable[..., Any]) -> Callable[..., Any]:
+def _alone(change: Callable[..., Any], lock: threading.RLock = _lock) -> Callable[..., Any]:
     def alone(*args: Any, **kwargs: Any) -> Any:
-        with _lock:
+        with lock:
             return change(*args, **kwargs)
 
     return alone

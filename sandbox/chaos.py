@@ -25,7 +25,7 @@ def chaos(project: Path, arguments: argparse.Namespace) -> int:
             console.print(f"The clock goes {arguments.factor:g} times as fast.")
             return 0
     done = {"reclaim": "Reclaimed", "kill": "Killed", "memory": "Killed for memory:"}[arguments.fault]
-    wish = {name: value for name, value in vars(arguments).items() if name in ("service", "task", "job")}
+    wish = {name: value for name, value in vars(arguments).items() if name in ("service", "task", "job", "pod")}
     tasks = ask(project, arguments.stack, arguments.fault, **wish)
     for task in tasks:
         console.print(f"{done} {task.rsplit('/', 1)[-1]}.")
@@ -35,7 +35,7 @@ def chaos(project: Path, arguments: argparse.Namespace) -> int:
 
 
 def status(project: Path, stack: str) -> int:
-    """Print the services, the queues and the alarms of a sandbox that is up."""
+    """Print the services, the queues, the jobs and the alarms of a sandbox that is up."""
     said = ask(project, stack, "status")
     now, factor = dt.datetime.fromtimestamp(said["clock"]["now"], dt.UTC), said["clock"]["factor"]
     spot = "" if said["capacity"]["FARGATE_SPOT"] else "; Spot has no capacity"
@@ -44,9 +44,10 @@ def status(project: Path, stack: str) -> int:
     console.print()
     console.print(queues_table(said))
     console.print()
-    if said["batch"]:
-        console.print(batch_table(said))
-        console.print()
+    for table in (batch_table(said), cron_jobs_table(said), jobs_table(said)):
+        if table.row_count:
+            console.print(table)
+            console.print()
     for alarm in said["alarms"]:
         since = dt.datetime.fromtimestamp(alarm["since"], dt.UTC)
         console.print(f"[red]ALARM[/] {alarm['name']} since {since:%H:%M:%S}: {alarm['reason']}")
@@ -72,6 +73,22 @@ def batch_table(said: dict[str, Any]) -> Table:
         jobs = [f"{job['name']} {job['id']} {job['environment']} {job['status']}" for job in queue["placed"]]
         vcpus = f"{queue['vcpus']:g} of {queue['max_vcpus']:g}"
         table.add_row(queue["name"], str(queue["priority"]), str(queue["waiting"]), vcpus, "\n".join(jobs))
+    return table
+
+
+def cron_jobs_table(said: dict[str, Any]) -> Table:
+    table = Table("CronJob", "Schedule", "Last", "Next", "Active", box=None, pad_edge=False)
+    for job in said["kubernetes"]["cron_jobs"]:
+        schedule = f"{job['schedule']} {job['zone']}{', suspended' if job['suspended'] else ''}"
+        table.add_row(job["name"], schedule, job["last"] or "", job["next"] or "", str(job["active"]))
+    return table
+
+
+def jobs_table(said: dict[str, Any]) -> Table:
+    table = Table("Kubernetes Job", "State", "Succeeded", "Failed", "Pods", box=None, pad_edge=False)
+    for job in said["kubernetes"]["jobs"]:
+        succeeded = f"{job['succeeded']} of {job['completions']}"
+        table.add_row(job["name"], job["state"], succeeded, str(job["failed"]), "\n".join(job["pods"]))
     return table
 
 

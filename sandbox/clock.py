@@ -1,9 +1,9 @@
 """The time of everything that the sandbox does by the clock.
 
-Metrics, alarms, scaling, cooldowns and schedules go by this clock, and functions read it, so that a test can step it
-and a demonstration can hurry it. Messages' visibility and delay, the workers' processes and the protection of their
-tasks stay in real time: moto and the processes know no other. At a factor of 30, a worker that takes a second looks
-as if it had taken half a minute.
+Metrics, alarms, scaling, cooldowns, schedules and the pauses of Kubernetes go by this clock, and functions read it, so
+that a test can step it and a demonstration can hurry it. Messages' visibility and delay, the workers' processes and
+the protection of their tasks stay in real time: moto and the processes know no other. At a factor of 30, a worker that
+takes a second looks as if it had taken half a minute.
 """
 
 from __future__ import annotations

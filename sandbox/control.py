@@ -18,6 +18,7 @@ from sandbox.cloud import Cloud
 from sandbox.compute.batch.job import Job as BatchJob
 from sandbox.compute.services import Kept
 from sandbox.http_server import HttpServer
+from sandbox.kubernetes_workers import KubernetesWorker, kubernetes_workers
 from sandbox.program import ProgramError
 from sandbox.queue_workers import QueueWorker, queue_workers
 from sandbox.scheduled_workers import NotStarted, ScheduledWorker, scheduled_workers
@@ -54,6 +55,8 @@ class Control:
             "fetch": self._fetch,
             "run": self._run,
             "job": self._job,
+            "results": self._results,
+            "trigger": lambda wish: "kubernetes" if self._runs_in_kubernetes(wish["worker"]) else "schedule",
             "environment": lambda _: cloud.environment(),
         }
         self._server = HttpServer(self._answer)
@@ -70,13 +73,16 @@ class Control:
         try:
             command = self._commands[request.path.strip("/")]
             return Response(json.dumps(command(request.get_json())), mimetype="application/json")
-        except (KeyError, Unknown) as error:
+        except (LookupError, Unknown) as error:
             return Response(str(error), 404)
         except NotStarted as error:
             return Response(str(error), 409)
 
     def _reclaim(self, wish: dict[str, Any]) -> list[str]:
-        """Interrupt Spot tasks, one of each service or one by its id, or a Batch job, as AWS does; which they were."""
+        """Interrupt Spot tasks, one of each service or one by its id, a Batch job or a pod, as AWS does; which they
+        were."""
+        if wish.get("pod"):
+            return [self._cloud.compute.kubernetes.evict(wish["pod"])]
         if wish.get("job"):
             return self._fault_of_job(wish["job"], self._cloud.compute.batch.reclaim, spot=True)
         tasks = [kept for kept in self._tasks(wish) if kept.provider == SPOT]
@@ -86,6 +92,8 @@ class Control:
 
     def _kill(self, wish: dict[str, Any]) -> list[str]:
         """End tasks by SIGKILL, without a warning; which they were."""
+        if wish.get("pod"):
+            return [self._cloud.compute.kubernetes.lose(wish["pod"])]
         if wish.get("job"):
             return self._fault_of_job(wish["job"], self._cloud.compute.batch.lose, spot=False)
         tasks = self._tasks(wish)
@@ -94,7 +102,9 @@ class Control:
         return [kept.arn for kept in tasks]
 
     def _memory(self, wish: dict[str, Any]) -> list[str]:
-        """End a Batch job as one that holds more memory than it has; which it was."""
+        """End a Batch job or a pod as one that holds more memory than it has; which it was."""
+        if wish.get("pod"):
+            return [self._cloud.compute.kubernetes.exhaust(wish["pod"])]
         return self._fault_of_job(wish["job"], self._cloud.compute.batch.exhaust, spot=False)
 
     def _tasks(self, wish: dict[str, Any]) -> list[Kept]:
@@ -168,8 +178,8 @@ class Control:
         return {letter.message_id: (letter.key, letter.reason) for letter in letters}
 
     def _uploads(self, wish: dict[str, Any]) -> str:
-        """The bucket of a scheduled worker's uploads."""
-        return self._scheduled_worker(wish["worker"]).uploads()
+        """The bucket of the uploads of a worker that can be run."""
+        return self._worker(wish["worker"]).uploads()
 
     def _put(self, wish: dict[str, Any]) -> None:
         """Store a file of this machine as an object, `s3://bucket/key`."""
@@ -181,17 +191,25 @@ class Control:
         self._cloud.client("s3").download_file(*_object(wish["place"]), wish["file"])
 
     def _run(self, wish: dict[str, Any]) -> str:
-        """Start a scheduled worker as its schedule would, at an instant or now; the id of the job."""
+        """Start a worker as its schedule would, at an instant or now; the id of the job, in Kubernetes its name."""
         at = None if wish["at"] is None else dt.datetime.fromisoformat(wish["at"])
-        return self._scheduled_worker(wish["worker"]).start(at)
+        return self._worker(wish["worker"]).start(at)
 
     def _job(self, wish: dict[str, Any]) -> dict[str, Any]:
-        return self._scheduled_worker(wish["worker"]).outcome(wish["job_id"])
+        return self._worker(wish["worker"]).outcome(wish["job_id"])
 
-    def _scheduled_worker(self, name: str) -> ScheduledWorker:
-        workers = scheduled_workers(self._cloud)
+    def _results(self, wish: dict[str, Any]) -> dict[str, Any]:
+        return kubernetes_workers(self._cloud)[wish["worker"]].written(wish["job_id"])
+
+    def _runs_in_kubernetes(self, name: str) -> bool:
+        return isinstance(self._worker(name), KubernetesWorker)
+
+    def _worker(self, name: str) -> ScheduledWorker | KubernetesWorker:
+        """One that can be run: with a schedule, or in Kubernetes."""
+        workers = scheduled_workers(self._cloud) | kubernetes_workers(self._cloud)
         if name not in workers:
-            raise Unknown(f"The stack has no scheduled worker {name}; {suggestion(name, sorted(workers))}.")
+            right = suggestion(name, sorted(workers))
+            raise Unknown(f"The stack has no worker {name} with a schedule or in Kubernetes; {right}.")
         return workers[name]
 
     def _queue_worker(self, name: str) -> QueueWorker:
@@ -229,6 +247,7 @@ def status(cloud: Cloud) -> dict[str, Any]:
             for name, (waiting, in_flight) in backlogs.items()
         ],
         "batch": compute.batch.status(),
+        "kubernetes": compute.kubernetes.status(),
         "alarms": [
             {"name": alarm.name, "since": alarm.history[-1].at, "reason": alarm.history[-1].reason}
             for alarm in compute.alarms.in_alarm()

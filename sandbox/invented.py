@@ -5,11 +5,13 @@ Enough to evaluate a program and its policies; also the answer for resources tha
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from typing import Any
 
 ACCOUNT = "123456789012"  # the account that moto plays
 PARTITION = "aws"
+CLUSTER_VERSION = "1.35"  # of every EKS cluster that is there already
 
 # Type → the resource part of its ARN; {name} is the physical name.
 ARNS = {
@@ -26,7 +28,9 @@ ARNS = {
     "aws:dynamodb/table:Table": "dynamodb:table/{name}",
     "aws:ecs/cluster:Cluster": "ecs:cluster/{name}",
     "aws:ecs/taskDefinition:TaskDefinition": "ecs:task-definition/{name}:1",
+    "aws:eks/cluster:Cluster": "eks:cluster/{name}",
     "aws:iam/instanceProfile:InstanceProfile": "iam:instance-profile/{name}",
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "iam:oidc-provider/{name}",
     "aws:iam/role:Role": "iam:role/{name}",
     "aws:lambda/function:Function": "lambda:function:{name}",
     "aws:pipes/pipe:Pipe": "pipes:pipe/{name}",
@@ -47,6 +51,9 @@ class Invented:
         self.region = region
 
     def create(self, type_: str, name: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        if type_.startswith("kubernetes:"):
+            metadata = inputs.get("metadata", {})
+            return "/".join(metadata[key] for key in ("namespace", "name") if key in metadata) or name, inputs
         physical = physical_name(type_, name, inputs)
         outputs = inputs | {"arn": self.arn(type_, physical), "name": inputs.get("name") or physical}
         return physical, outputs | self._particular(type_, physical, inputs)
@@ -77,6 +84,10 @@ class Invented:
                 return {"arn": f"arn:{PARTITION}:ecs:{self.region}:{ACCOUNT}:service/{cluster}/{physical}"}
             case "aws:ec2/launchTemplate:LaunchTemplate":
                 return {"latestVersion": 1}
+            case "aws:eks/cluster:Cluster":
+                known = self._cluster(physical)
+                authority = {"certificateAuthority": known["certificateAuthorities"][0]}
+                return authority | {name: known[name] for name in ("endpoint", "identities", "status")}
             case "aws:lambda/function:Function":
                 path = f"path/2015-03-31/functions/{self.arn(type_, physical)}/invocations"
                 return {"invokeArn": f"arn:{PARTITION}:apigateway:{self.region}:lambda:{path}"}
@@ -94,8 +105,26 @@ class Invented:
                 return {"url": f"{registry}/{physical}"}
         return {}
 
+    def _cluster(self, name: str) -> dict[str, Any]:
+        """Of EKS, as the data source has it."""
+        host = hashlib.sha256(name.encode()).hexdigest()[:32].upper()
+        return {
+            "arn": self.arn("aws:eks/cluster:Cluster", name),
+            "version": CLUSTER_VERSION,
+            "status": "ACTIVE",
+            "endpoint": f"https://{host}.gr7.{self.region}.eks.amazonaws.com",
+            "certificateAuthorities": [{"data": base64.b64encode(b"certificate of the sandbox").decode()}],
+            "identities": [{"oidcs": [{"issuer": f"https://oidc.eks.{self.region}.amazonaws.com/id/{host}"}]}],
+        }
+
     def invoke(self, token: str, args: dict[str, Any]) -> dict[str, Any]:
         match token:
+            case "aws:eks/getCluster:getCluster":
+                return args | self._cluster(args["name"]) | {"id": args["name"]}
+            case "aws:iam/getOpenIdConnectProvider:getOpenIdConnectProvider":
+                issuer = str(args["url"]).removeprefix("https://")
+                arn = self.arn("aws:iam/openIdConnectProvider:OpenIdConnectProvider", issuer)
+                return args | {"arn": arn, "id": arn}
             case "aws:index/getCallerIdentity:getCallerIdentity":
                 return {
                     "accountId": ACCOUNT,

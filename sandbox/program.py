@@ -84,7 +84,7 @@ class Recorded:
             "deleteBeforeReplace": request.deleteBeforeReplace, "retainOnDelete": request.retainOnDelete,
             "additionalSecretOutputs": list(request.additionalSecretOutputs), "custom": request.custom,
         }  # fmt: skip
-        return {"urn": self.urn, "type": self.type, "inputs": _whole_numbers(self.inputs), "options": options}
+        return {"urn": self.urn, "type": self.type, "inputs": whole_numbers(self.inputs), "options": options}
 
 
 @dataclass(frozen=True)
@@ -211,12 +211,12 @@ def _threads_with_loops() -> Iterator[ThreadPoolExecutor]:
             loop.close()
 
 
-def _whole_numbers(value: Any) -> Any:
-    """Protobuf knows only floats; JSON readers want 7, not 7.0."""
+def whole_numbers(value: Any) -> Any:
+    """Protobuf knows only floats; whoever reads what is declared wants 7, not 7.0."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, dict):
-        return {key: _whole_numbers(item) for key, item in value.items()}
+        return {key: whole_numbers(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_whole_numbers(item) for item in value]
+        return [whole_numbers(item) for item in value]
     return value

@@ -1,4 +1,4 @@
-"""`python -m sandbox run`: a scheduled worker of a stack that is up, as if it were due."""
+"""`python -m sandbox run`: a scheduled worker of a stack that is up, as if it were due; or one in Kubernetes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from jobs import TERMINAL, Status
 from jobs.cost import SPOT_DISCOUNT
+from sandbox import kubernetes_run
 from sandbox.check import console
 from sandbox.control import SPOT, ask
 from sandbox.program import ProgramError
@@ -37,6 +38,8 @@ def run(
         files, bucket = _files(uploads), ask(project, stack, "uploads", worker=worker)
         for file, key in files:
             ask(project, stack, "put", file=str(file), place=f"s3://{bucket}/{key}")
+    if ask(project, stack, "trigger", worker=worker) == "kubernetes":
+        return kubernetes_run.run(project, stack, worker, at, patience_seconds, out)
     job_id = ask(project, stack, "run", worker=worker, at=at)
     console.print(f"Job {job_id}", markup=False)
     deadline, shown = time.monotonic() + patience_seconds, None

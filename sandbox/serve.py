@@ -11,6 +11,7 @@ from components.stackfile import engine_config
 from sandbox.check import console, report
 from sandbox.control import Control
 from sandbox.deployment import Deployment, Refused, fresh_cloud
+from sandbox.kubernetes_workers import kubernetes_workers
 from sandbox.queue_workers import queue_workers
 from sandbox.scheduled_workers import scheduled_workers
 from sandbox.workflow_execution import workflows_of
@@ -50,8 +51,9 @@ def _say_how_to_use_it(deployment: Deployment, stack: str) -> None:
         console.print(f"  export API={deployment.url}\n  export KEY={deployment.key}")
         console.print('  curl -s -H "x-api-key: $KEY" $API/workers\n')
     command = f".venv/bin/python -m sandbox {{}} --stack {stack}"
-    if scheduled := scheduled_workers(deployment.cloud):
-        for name in scheduled:
+    in_kubernetes = kubernetes_workers(deployment.cloud)
+    if runnable := scheduled_workers(deployment.cloud) | in_kubernetes:
+        for name in runnable:
             console.print(f"  {command.format(f'run {name}')}", markup=False)
         console.print()
     batch = deployment.cloud.compute.batch.declared.queues
@@ -62,7 +64,7 @@ def _say_how_to_use_it(deployment: Deployment, stack: str) -> None:
         console.print(f"  {command.format('job submit <worker> --input <JSON> --wait')}", markup=False)
     for name in workers:
         console.print(f"  {command.format(f'upload {name} <file>')}", markup=False)
-    if workers or batch:
+    if workers or batch or in_kubernetes:
         console.print(f"  {command.format('status')}\n", markup=False)
         console.print("For batchctl and AWS's own tools:\n", style="bold")
         for name, value in deployment.cloud.environment().items():

@@ -1,6 +1,6 @@
 """The rules, a folder a theme and a module a rule."""
 
 from policies.model import Rule
-from policies.rules import batch, dlq, iam, logs, spot
+from policies.rules import batch, dlq, iam, kubernetes, logs, spot
 
-RULES: tuple[Rule, ...] = (*spot.RULES, *batch.RULES, *dlq.RULES, *logs.RULES, *iam.RULES)
+RULES: tuple[Rule, ...] = (*spot.RULES, *batch.RULES, *kubernetes.RULES, *dlq.RULES, *logs.RULES, *iam.RULES)

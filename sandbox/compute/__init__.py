@@ -11,6 +11,8 @@ from sandbox.compute.batch import Batch
 from sandbox.compute.events import Events
 from sandbox.compute.fargate import Fargate
 from sandbox.compute.functions import Functions
+from sandbox.compute.kubernetes import Kubernetes
+from sandbox.compute.kubernetes.container import Container
 from sandbox.compute.metrics import MINUTE, Metrics
 from sandbox.compute.queues import Queues
 from sandbox.compute.scaling import Scaling
@@ -35,6 +37,7 @@ class Compute:
         self.fargate = Fargate(cloud)
         self.services = Services(cloud, self.clock, self.fargate)
         self.batch = Batch(cloud, self.fargate, self.events)
+        self.kubernetes = Kubernetes(self.clock, lambda pod, began, ended: Container(cloud, pod, began, ended))
         self.states = Interpreter(cloud.client, cloud.region, self.functions)
         self.queues = Queues(cloud, self.clock)
         self.metrics = Metrics(cloud, self.clock, self.functions, self.queues)
@@ -54,6 +57,7 @@ class Compute:
         self.states.close()
         self.services.close()
         self.batch.close()
+        self.kubernetes.close()
         self.functions.close()
         self.clock.close()
         self.asynchronous.close()

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import shutil
-import signal
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sandbox.compute.agent import Agent
-from sandbox.compute.memory import wait_within
+from sandbox.compute.container import ContainerProcess
 
 if TYPE_CHECKING:
     from sandbox.cloud import Cloud
 
-IMAGE_PARTS = ("jobs", "workers/runtime", "workers/engines")  # what workers/Dockerfile copies besides the worker
 # At once, of tasks that end by themselves; more stay PENDING, as they do while Fargate finds them room.
 MAX_PROCESSES = max(2, os.cpu_count() or 2)
 SHORT_SECONDS = 5  # a life that was no use to anybody
@@ -125,36 +119,31 @@ class Task:
         definition = cloud.client("ecs").describe_task_definition(taskDefinition=model.task_definition_arn)
         self.container: dict[str, Any] = definition["taskDefinition"]["containerDefinitions"][0]
         self.worker = next(item["value"] for item in self.container["environment"] if item["name"] == "WORKER")
-        self._process: subprocess.Popen[bytes] | None = None
+        self._container = ContainerProcess(
+            cloud,
+            self.worker,
+            model.id,
+            memory=self.container["memory"],
+            stop_seconds=self.container.get("stopTimeout", 30),
+        )
         self._lock = threading.Lock()
         self._stopping = ""
         self.ran = False
         """Whether its process was started."""
         self.failed = False
         """Whether it could not be started, or ended by itself as soon as it had been."""
-        self._killer: threading.Timer | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _variables(self) -> dict[str, str]:
-        """Environment of the container: the image's, the definition's, its secrets, the call's overrides, ECS's."""
+        """Environment of the container: ECS's, the definition's, its secrets, the call's overrides."""
         variables = {item["name"]: item["value"] for item in self.container.get("environment", [])}
         for item in self.container.get("secrets", []):
             secret = self._cloud.client("secretsmanager").get_secret_value(SecretId=item["valueFrom"])
             variables[item["name"]] = secret["SecretString"]
         for override in (self.model.overrides or {}).get("containerOverrides", []):
             variables |= {item["name"]: item["value"] for item in override.get("environment", [])}
-        if json.loads(variables.get("ENGINE", "{}")).get("kind") == "bedrock":
-            variables["ENGINE"] = '{"kind": "offline"}'  # no Bedrock on this machine; results say who answered
-        return {
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "LANG": "C.UTF-8",
-            **self._agent.environment(self.model.task_arn),
-            **self._cloud.environment(),
-            **variables,
-        }
+        return {**self._agent.environment(self.model.task_arn), **variables}
 
     def _run(self) -> None:
         with self._places:
@@ -165,8 +154,7 @@ class Task:
             except Exception as error:  # a worker without a folder, a secret that is not there
                 logger.exception("%s: the container cannot be started", self.worker)
                 self._stopping, code, self.failed = f"CannotStartContainerError: {error}", None, True
-        # Containers report death by a signal as 128 + its number.
-        self.model.containers[0].exitCode = 128 - code if code is not None and code < 0 else code
+        self.model.containers[0].exitCode = code
         self.model.stopped_reason = self._stopping or ENDED
         self.model.desired_status = "STOPPED"
         self.model.last_status = "STOPPED"
@@ -174,30 +162,12 @@ class Task:
 
     def _contain(self) -> int | None:
         """Run the container to its end: the exit code, None if it was stopped before it began."""
-        root = unpack_image(self._cloud.project, self.worker, self._cloud.folder / "images" / self.worker)
-        scratch = self._cloud.folder / "scratch" / self.model.id
-        scratch.mkdir(parents=True)
-        places = {"PYTHONPATH": str(root), "HOME": str(scratch), "TMPDIR": str(scratch)}
-        environment = self._variables() | places
-        try:
-            with self._lock, (self._cloud.folder / "logs" / f"{self.worker}.log").open("ab") as output:
-                if self._stopping:
-                    return None
-                self._process = subprocess.Popen(
-                    self.container["command"], cwd=root, env=environment,
-                    stdout=output, stderr=output, start_new_session=True,
-                )  # fmt: skip
-                self.model.last_status, self.ran = "RUNNING", True
-            self._changed()
-            code = wait_within(self._process, self.container["memory"])
-            with self._lock:
-                self._signal(signal.SIGKILL)  # a container's end takes all its processes with it
-                self._process = None  # its number may be another's soon
-                if self._killer:
-                    self._killer.cancel()
-            return code
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+        with (self._cloud.folder / "logs" / f"{self.worker}.log").open("ab") as output:
+            return self._container.run(self.container["command"], self._variables(), output, self._note_running)
+
+    def _note_running(self) -> None:
+        self.model.last_status, self.ran = "RUNNING", True
+        self._changed()
 
     def stop(self, reason: str) -> None:
         """SIGTERM now, SIGKILL after the container's stopTimeout."""
@@ -206,46 +176,17 @@ class Task:
                 return
             self._stopping = reason
             self.model.desired_status = "STOPPED"
-            if self._process is None:
-                return
-            # ECS signals the container's first process only.
-            self._process.send_signal(signal.SIGTERM)
-            self._killer = threading.Timer(self.container.get("stopTimeout", 30), self.kill)
-            self._killer.daemon = True
-            self._killer.start()
+        self._container.stop()
 
     def kill(self) -> None:
         """SIGKILL, without a warning. A task that has not begun will not."""
         with self._lock:
             self._stopping = self._stopping or ENDED
-            self._signal(signal.SIGKILL)
+        self._container.kill()
 
     def join(self) -> None:
         """Wait for the task's end."""
         self._thread.join()
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self._process is not None:
-            try:
-                os.killpg(self._process.pid, number)
-            except ProcessLookupError:
-                pass
-
-
-def unpack_image(project: Path, worker: str, root: Path) -> Path:
-    """The files that the worker's image would hold, and nothing else, under `root`."""
-    if not root.exists():
-        partial = root.with_name(f"{root.name}-{threading.get_ident()}")
-        ignore = shutil.ignore_patterns("__pycache__")
-        for part in (*IMAGE_PARTS, f"workers/{worker}"):
-            if (project / part).is_dir():
-                shutil.copytree(project / part, partial / part, ignore=ignore)
-        shutil.copyfile(project / "workers/__init__.py", partial / "workers/__init__.py")
-        try:
-            partial.rename(root)
-        except OSError:  # another task was faster
-            shutil.rmtree(partial)
-    return root
 
 
 def _with_failures(answer: Any) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.cloud import Cloud, creates
+from sandbox.program import whole_numbers
 
 # Plural in Pulumi, singular in the API.
 SINGULAR = {"evaluateOnExits": "evaluateOnExit", "shareDistributions": "shareDistribution"}
@@ -19,13 +20,15 @@ def compute_environment(cloud: Cloud, name: str, inputs: dict[str, Any]) -> dict
     if inputs.get("type", "MANAGED").upper() != "MANAGED" or not resources:
         raise NotImplementedError(f"compute environment {name}: only managed ones")
     resources = {"maxvCpus" if key == "maxVcpus" else key: value for key, value in resources.items()}
-    declared = cloud.compute.batch.declared
-    return {"arn": declared.add_environment(name, _whole(resources), state=inputs.get("state")).arn, "name": name}
+    environment = cloud.compute.batch.declared.add_environment(
+        name, whole_numbers(resources), state=inputs.get("state")
+    )
+    return {"arn": environment.arn, "name": name}
 
 
 @creates("aws:batch/schedulingPolicy:SchedulingPolicy")
 def scheduling_policy(cloud: Cloud, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
-    policy = cloud.compute.batch.declared.add_policy(name, _whole(_api(inputs.get("fairSharePolicy") or {})))
+    policy = cloud.compute.batch.declared.add_policy(name, whole_numbers(_api(inputs.get("fairSharePolicy") or {})))
     return {"id": policy.arn, "arn": policy.arn}
 
 
@@ -56,7 +59,7 @@ def job_definition(cloud: Cloud, name: str, inputs: dict[str, Any]) -> dict[str,
     }
     for key in ("retryStrategy", "timeout", "schedulingPriority"):
         if inputs.get(key):
-            description[key] = _whole(_api(inputs[key]))
+            description[key] = whole_numbers(_api(inputs[key]))
     definition = cloud.compute.batch.declared.add_definition(name, description)
     prefix = definition.arn.rsplit(":", 1)[0]
     return {"id": definition.arn, "arn": definition.arn, "arnPrefix": prefix, "revision": definition.revision}
@@ -66,12 +69,3 @@ def _api(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {SINGULAR.get(key, key): _api(item) for key, item in value.items()}
     return [_api(item) for item in value] if isinstance(value, list) else value
-
-
-def _whole(value: Any) -> Any:
-    """Numbers reach the sandbox as floats."""
-    if isinstance(value, Mapping):
-        return {key: _whole(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_whole(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -54,6 +54,39 @@ GRANTS: dict[str, tuple[Callable[[], list[Statement]], list[dict[str, Any]]]] = 
         lambda: permissions.read_secret("arn:aws:secretsmanager:r:1:secret:s-AbCdEf"),
         [granted("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:r:1:secret:s-AbCdEf")],
     ),
+    "mount a secret": (
+        lambda: permissions.mount_secret("arn:aws:secretsmanager:r:1:secret:s-AbCdEf"),
+        [
+            granted(
+                ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
+                "arn:aws:secretsmanager:r:1:secret:s-AbCdEf",
+            )
+        ],
+    ),
+    "scale node groups": (
+        lambda: permissions.scale_node_groups(SITE, "c"),
+        [
+            granted(
+                [
+                    "autoscaling:DescribeAutoScalingGroups",
+                    "autoscaling:DescribeAutoScalingInstances",
+                    "autoscaling:DescribeLaunchConfigurations",
+                    "autoscaling:DescribeScalingActivities",
+                    "ec2:DescribeImages",
+                    "ec2:DescribeInstanceTypes",
+                    "ec2:DescribeLaunchTemplateVersions",
+                    "ec2:GetInstanceTypesFromInstanceRequirements",
+                ],
+                "*",
+            ),
+            granted(
+                ["autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup"],
+                f"arn:aws:autoscaling:{REGION}:{ACCOUNT}:autoScalingGroup:*:autoScalingGroupName/eks-*",
+                Condition={"StringEquals": {"aws:ResourceTag/k8s.io/cluster-autoscaler/c": "owned"}},
+            ),
+            granted("eks:DescribeNodegroup", f"arn:aws:eks:{REGION}:{ACCOUNT}:nodegroup/c/*"),
+        ],
+    ),
     "invoke a model": (
         lambda: permissions.invoke_model(SITE, "amazon.nova-lite-v1:0"),
         [granted("bedrock:InvokeModel", f"arn:aws:bedrock:{REGION}::foundation-model/amazon.nova-lite-v1:0")],
@@ -464,6 +497,50 @@ def test_a_role_is_for_one_service_acting_for_this_account(service: str, conditi
     assert statement["Principal"] == {"Service": f"{service}.amazonaws.com"}
     assert (statement["Effect"], statement["Action"]) == ("Allow", ["sts:AssumeRole"])
     assert statement.get("Condition") == condition
+
+
+def test_pods_of_one_service_account_in_one_cluster_assume_a_role_by_pod_identity() -> None:
+    [statement] = permissions.assumed_by_pods(SITE, "c", "batch", "etl")
+    assert statement["Principal"] == {"Service": "pods.eks.amazonaws.com"}
+    assert statement["Action"] == ["sts:AssumeRole", "sts:TagSession"]
+    assert statement.get("Condition") == {
+        "ArnEquals": {"aws:SourceArn": f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/c"},
+        "StringEquals": {
+            "aws:SourceAccount": ACCOUNT,
+            "aws:RequestTag/kubernetes-namespace": "batch",
+            "aws:RequestTag/kubernetes-service-account": "etl",
+        },
+    }
+
+
+def test_tokens_of_one_service_account_that_are_meant_for_aws_count() -> None:
+    provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/x"
+    [statement] = permissions.assumed_by_service_account("https://oidc.example/id/1", provider, "batch", "etl")
+    assert statement["Principal"] == {"Federated": provider}
+    assert statement["Action"] == ["sts:AssumeRoleWithWebIdentity"]
+    assert statement.get("Condition") == {
+        "StringEquals": {
+            "oidc.example/id/1:aud": "sts.amazonaws.com",
+            "oidc.example/id/1:sub": "system:serviceaccount:batch:etl",
+        }
+    }
+
+
+def test_a_cluster_assumes_its_role_for_this_account_only() -> None:
+    [statement] = permissions.assumed_by_cluster(SITE)
+    assert statement.get("Condition") == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+
+
+def test_policies_of_awss_own_are_attached_before_the_role_is_used() -> None:
+    def declare() -> None:
+        made = Role("node", SITE, "ec2", [], managed=["AmazonEKSWorkerNodePolicy"])
+        aws.ssm.Parameter("user", type="String", insecure_value=made.arn)
+
+    found = declared(declare)
+    attachment = found.one("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+    assert attachment.inputs["policyArn"] == "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy"
+    user = found.depends_on(found.one("aws:ssm/parameter:Parameter"))
+    assert (attachment.type, attachment.name) in user
 
 
 def text(*statements: Statement) -> str:

@@ -51,7 +51,7 @@ def test_the_defaults_that_the_engine_fills_in_are_those_of_the_settings(project
     declared = engine_config(project.folder, "dev")
     given = {"aws:region": "eu-central-1", "serverless-batch:workers": {"image_alt_generator": {}}}
     by_engine = parse_settings({**declared, **given}, "dev", project.folder)
-    assert len(declared) == 16
+    assert len(declared) == 17
     assert by_engine == parse_settings(given, "dev", project.folder)
 
 

@@ -25,6 +25,9 @@ KEYS = st.sampled_from([
     "redriveAllowPolicy", "redrivePermission", "sourceQueueArns", "queueUrl", "name", "fifoQueue", "deadLetterConfig",
     "onFailure", "destinationConfig", "retentionInDays", "logGroupClass", "deploymentController", "type",
     "computeEnvironmentOrders", "computeEnvironment", "order", "computeResources", "minVcpus", "environments",
+    "spec", "template", "jobTemplate", "initContainers", "securityContext", "runAsUser", "volumes", "hostPath", "env",
+    "value", "valueFrom", "resources", "requests", "limits", "memory", "activeDeadlineSeconds", "backoffLimit", "data",
+    "labels", "workload-type", "metadata", "requirements", "key", "values", "instanceTypes", "scalingConfig", "minSize",
     "containerProperties", "ecsProperties", "taskProperties", "containers", "logConfiguration", "logDriver", "options",
 ])  # fmt: skip
 WORDS = st.sampled_from(

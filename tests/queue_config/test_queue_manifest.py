@@ -153,9 +153,9 @@ def test_a_prefix_is_a_folder_of_the_uploads_bucket(read, prefix: str, expected:
         ("{queue: 5}", "trigger.queue: must be a map, not 5"),
         (
             "{queue: {prefix: a/}, api: {}}",
-            "trigger: must name exactly one trigger; allowed: api, queue, schedule, batch",
+            "trigger: must name exactly one trigger; allowed: api, queue, schedule, batch, kubernetes",
         ),
-        ("qeue", "trigger: 'qeue' is not a trigger; nearest: 'queue' (api, queue, schedule, batch)"),
+        ("qeue", "trigger: 'qeue' is not a trigger; nearest: 'queue' (api, queue, schedule, batch, kubernetes)"),
     ],
 )
 def test_a_trigger_that_is_none_is_told(read, trigger: str, expected: str) -> None:

@@ -1,4 +1,4 @@
-"""Containers of Batch jobs (processes), their buckets by moto."""
+"""Containers that run one job (processes), their buckets by moto."""
 
 from __future__ import annotations
 
@@ -7,32 +7,35 @@ import os
 import subprocess
 import sys
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import boto3
 
 REGION = "eu-central-1"
-ENVIRONMENT = {
+COMMON = {
     "PATH": os.environ["PATH"],
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_REGION": REGION,
-    "BATCH": "1",
     "WORKER": "probe",
     "TIMEOUT_SECONDS": "20",
     "MEMORY_GB": "1",
     "POWERTOOLS_SERVICE_NAME": "probe",
     "POWERTOOLS_METRICS_NAMESPACE": "serverless-batch",
+}
+BATCH = {
+    "BATCH": "1",
     "AWS_BATCH_JOB_ID": "1234",
     "AWS_BATCH_JOB_ATTEMPT": "1",
 }
 
 
 class Batch:
-    """What a container finds: two buckets, and what Batch and the submission tell it."""
+    """What a container finds: two buckets, and what Batch (or who runs it instead) and the submission tell it."""
 
-    def __init__(self, endpoint: str, app: Path):
+    def __init__(self, endpoint: str, app: Path, told: Mapping[str, str] = BATCH):
         self._app = app
         self.s3 = boto3.client(
             "s3", endpoint_url=endpoint, region_name=REGION, aws_access_key_id="t", aws_secret_access_key="t"
@@ -42,7 +45,8 @@ class Batch:
         for bucket in (self.uploads, self.results):
             self.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         self._environment = {
-            **ENVIRONMENT,
+            **COMMON,
+            **told,
             "AWS_ENDPOINT_URL": endpoint,
             "UPLOADS_BUCKET": self.uploads,
             "RESULTS_BUCKET": self.results,

@@ -15,7 +15,8 @@ from live_stack import alive, until
 from sandbox_project import REPOSITORY
 
 from sandbox.cloud import Cloud
-from sandbox.compute.fargate import MAX_PROCESSES, Task, unpack_image
+from sandbox.compute.container import unpack_image
+from sandbox.compute.fargate import MAX_PROCESSES, Task
 
 pytestmark = pytest.mark.xdist_group("bare-cloud")
 Start = Callable[..., Any]

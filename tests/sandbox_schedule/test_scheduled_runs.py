@@ -83,7 +83,9 @@ def test_a_run_that_takes_longer_than_one_would_wait_goes_on(stack: Stack, capsy
 
 
 def test_a_worker_that_is_not_scheduled_is_refused_with_the_nearest(stack: Stack) -> None:
-    with pytest.raises(ProgramError, match="The stack has no scheduled worker nightli; nearest: 'nightly'"):
+    with pytest.raises(
+        ProgramError, match=r"The stack has no worker nightli with .* in Kubernetes; nearest: 'nightly'"
+    ):
         run(stack.project, STACK, "nightli", None, PATIENCE)
 
 

@@ -35,7 +35,7 @@ def main() -> int:
 
 
 def _mode(events: Events, log: Logger) -> Callable[[], int]:
-    """What this task has to do: work off a queue, or run one job, of Batch or of the API. `SettingsError`"""
+    """What this task has to do: work off a queue, or run one job: of Batch, Kubernetes or the API. `SettingsError`"""
     from workers.runtime import settings
 
     mode = settings.mode(os.environ)
@@ -51,6 +51,12 @@ def _mode(events: Events, log: Logger) -> Callable[[], int]:
         from workers.runtime import batch_job
 
         return lambda: batch_job.run(common, batch, log, events)
+    if mode == "kubernetes":
+        common, kubernetes = settings.load_kubernetes(os.environ)
+        _name_region(common.region)
+        from workers.runtime import kubernetes_job
+
+        return lambda: kubernetes_job.run(common, kubernetes, log, events)
     common, api = settings.load_api(os.environ)
     _name_region(common.region)
     from workers.runtime import api_job

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 Value = TypeVar("Value")
@@ -102,11 +105,34 @@ class BatchSettings:
     memory_gb: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class KubernetesSettings:
+    """What a container needs besides to run a Job of Kubernetes, or one index of it.
+
+    run: the Job's name, by which its results are called. pod: the pod's. input: of every index, as JSON.
+    index: None for a Job without. size: number of indexes, 1 otherwise.
+    sources_file: JSON list with one source for each index; None if the Job has none.
+    scheduled_at: when a CronJob was due (ISO 8601, UTC); None for any other Job. memory_gb: of the container.
+    """
+
+    run: str
+    pod: str
+    attempt: int
+    input: str
+    index: int | None
+    size: int
+    sources_file: Path | None
+    scheduled_at: str | None
+    memory_gb: float
+
+
 def mode(environment: Mapping[str, str]) -> str:
-    """`api` (a task for one job), `queue` (a task of a service) or `batch` (a job of AWS Batch). `SettingsError`"""
+    """`api` (a task for one job), `queue` (a task of a service), `batch` (a job of AWS Batch) or `kubernetes` (a Job
+    there). `SettingsError`"""
     reader = _Reader(environment)
-    if reader("BATCH", _one_of("0", "1"), default="0") == "1":
-        return "batch"
+    for name in ("BATCH", "KUBERNETES"):
+        if reader(name, _one_of("0", "1"), default="0") == "1":
+            return name.lower()
     found = reader("MODE", _one_of("api", "queue"), default="api")
     reader.check()
     return found
@@ -140,6 +166,14 @@ def load_batch(environment: Mapping[str, str]) -> tuple[Settings, BatchSettings]
     """`SettingsError` if anything is missing or wrong."""
     reader = _Reader(environment)
     settings = _settings(reader), _batch_settings(reader)
+    reader.check()
+    return settings
+
+
+def load_kubernetes(environment: Mapping[str, str]) -> tuple[Settings, KubernetesSettings]:
+    """`SettingsError` if anything is missing or wrong."""
+    reader = _Reader(environment)
+    settings = _settings(reader), _kubernetes_settings(reader)
     reader.check()
     return settings
 
@@ -228,6 +262,34 @@ def _batch_settings(read: _Reader) -> BatchSettings:
         size=size,
         memory_gb=read("MEMORY_GB", _positive),
     )
+
+
+def _kubernetes_settings(read: _Reader) -> KubernetesSettings:
+    sources_file = read.optional("SOURCES_FILE")
+    # Without a limit of its own for each index, Kubernetes counts no failures of one.
+    failures = read("INDEX_FAILURES", _from_0) if read.optional("INDEX_FAILURES") else 0
+    run = read("RUN")
+    return KubernetesSettings(
+        run=run,
+        pod=read("POD_NAME"),
+        attempt=(failures or 0) + 1,
+        input=read("INPUT", default="{}"),
+        index=read("JOB_COMPLETION_INDEX", _from_0) if read.optional("JOB_COMPLETION_INDEX") is not None else None,
+        size=read("SIZE", _whole, default="1"),
+        sources_file=Path(sources_file) if sources_file else None,
+        scheduled_at=_due(read.optional("CRON_JOB"), run),
+        memory_gb=read("MEMORY_GB", _positive),
+    )
+
+
+def _due(cron_job: str | None, run: str) -> str | None:
+    """When a CronJob's Job was due, which its name says in minutes of the epoch. None for a Job of any other name.
+
+    The annotation that says the same is the Job's; a pod can be told only its own.
+    Source: CronJob controller, getJobName, in Kubernetes.
+    """
+    match = re.fullmatch(rf"{re.escape(cron_job)}-([0-9]{{7,9}})", run or "") if cron_job else None
+    return f"{dt.datetime.fromtimestamp(int(match[1]) * 60, dt.UTC):%Y-%m-%dT%H:%M:%SZ}" if match else None
 
 
 def _part(read: _Reader) -> tuple[int | None, int]:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import shutil
-import signal
-import subprocess
-import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from sandbox.compute.fargate import ENDED, unpack_image
-from sandbox.compute.memory import wait_within
+from sandbox.compute.container import ContainerProcess
+from sandbox.compute.fargate import ENDED
 from sandbox.invented import ACCOUNT
 
 if TYPE_CHECKING:
@@ -58,17 +52,19 @@ class Container:
         ended: Callable[[Ending], None],
     ):
         """variables: on top of the container's own. memory: MiB. running: called when the command has begun."""
-        self._cloud, self._properties, self._variables, self._memory = cloud, properties, variables, memory
+        self._cloud, self._properties, self._variables = cloud, properties, variables
         self._timeout_seconds, self._running, self._ended = timeout_seconds, running, ended
         self._id = uuid.uuid4().hex
         self.task_arn = f"arn:aws:ecs:{cloud.region}:{ACCOUNT}:task/{cluster}/{self._id}"
         options = (properties.get("logConfiguration") or {}).get("options") or {}
         self._log_group = options.get("awslogs-group", "/aws/batch/job")
         self.log_stream = f"{options.get('awslogs-stream-prefix', 'job')}/default/{self._id}"
+        declared = {item["name"]: item["value"] for item in properties.get("environment") or []}
+        self._declared, self._worker = declared, declared["WORKER"]
+        self._container = ContainerProcess(cloud, self._worker, self._id, memory=memory, stop_seconds=STOP_SECONDS)
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._stopping, self._gone, self._out_of_memory = "", False, False
-        self._timers: list[threading.Timer] = []
+        self._stopping, self._gone = "", False
+        self._timer: threading.Timer | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
@@ -77,115 +73,70 @@ class Container:
     def stop(self, reason: str) -> None:
         """SIGTERM now, SIGKILL after a while. reason: becomes the status reason; the first one counts."""
         with self._lock:
-            if self._stopping:
-                return
-            self._stopping = reason
-            if self._process is not None:
-                self._process.send_signal(signal.SIGTERM)  # to the container's first process only
-                self._after(STOP_SECONDS, self.kill)
+            self._stopping = self._stopping or reason
+        self._container.stop()
 
     def lose(self) -> None:
         """Its machine goes, without a warning."""
         with self._lock:
             self._stopping = self._stopping or HOST_GONE.format(id=self._id[:16])
             self._gone = True
-            self._signal()
+        self._container.kill()
 
     def exhaust(self) -> None:
         """The kernel ends it, as one that holds too much memory."""
-        with self._lock:
-            self._note_memory()
-            self._signal()
+        self._container.exhaust()
 
     def kill(self) -> None:
         """SIGKILL."""
         with self._lock:
             self._stopping = self._stopping or ENDED
-            self._signal()
+        self._container.kill()
 
     def join(self) -> None:
         self._thread.join()
 
     def _run(self) -> None:
         try:
-            code, status_reason = self._contain()
+            code = self._contain()
         except Exception as error:  # a worker without a folder, a secret that is not there
             logger.exception("a container cannot be started")
-            code, status_reason = None, "Task failed to start"
-            self._ended(Ending(None, f"CannotStartContainerError: {error}", status_reason))
+            self._ended(Ending(None, f"CannotStartContainerError: {error}", "Task failed to start"))
             return
-        if code is not None and code < 0:
-            code = 128 - code  # how containers report death by a signal
-        reason = OUT_OF_MEMORY if self._out_of_memory and code else ""
-        self._ended(Ending(None if self._gone else code, reason, status_reason))
+        reason = OUT_OF_MEMORY if self._container.out_of_memory and code else ""
+        self._ended(Ending(None if self._gone else code, reason, self._stopping or ENDED))
 
-    def _contain(self) -> tuple[int | None, str]:
-        """Run the command to its end: exit code (None if it was stopped before it began) and status reason."""
-        environment = self._environment()
-        worker = environment["WORKER"]
-        root = unpack_image(self._cloud.project, worker, self._cloud.folder / "images" / worker)
-        scratch = self._cloud.folder / "scratch" / self._id
-        scratch.mkdir(parents=True)
-        environment |= {"PYTHONPATH": str(root), "HOME": str(scratch), "TMPDIR": str(scratch)}
+    def _contain(self) -> int | None:
+        """Run the command to its end: exit code, None if it was stopped before it began."""
+        log = Log(self._cloud, self._log_group, self.log_stream, self._worker)
+        outlet, inlet = os.pipe()
+        reader = threading.Thread(target=log.follow, args=[os.fdopen(outlet, "rb")], daemon=True)
+        reader.start()
         try:
-            with self._lock:
-                if self._stopping:
-                    return None, self._stopping
-                self._process = subprocess.Popen(
-                    self._properties["command"], cwd=root, env=environment,
-                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-                )  # fmt: skip
-                if self._timeout_seconds:
-                    self._after(self._timeout_seconds, lambda: self.stop(TIMED_OUT))
-            assert self._process.stdout
-            log = Log(self._cloud, self._log_group, self.log_stream, worker)
-            reader = threading.Thread(target=log.follow, args=[self._process.stdout], daemon=True)
-            reader.start()
-            self._running()
-            code = wait_within(self._process, self._memory, self._note_memory)
-            with self._lock:
-                self._signal()  # a container's end takes all its processes with it
-                self._process = None  # its number may be another's soon
-                for timer in self._timers:
-                    timer.cancel()
-            reader.join()
-            return code, self._stopping or ENDED
+            return self._container.run(self._properties["command"], self._environment(), inlet, self._began)
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            if self._timer:
+                self._timer.cancel()
+            os.close(inlet)
+            reader.join()
+
+    def _began(self) -> None:
+        if self._timeout_seconds:
+            self._timer = threading.Timer(self._timeout_seconds, self.stop, [TIMED_OUT])
+            self._timer.daemon = True
+            self._timer.start()
+        self._running()
 
     def _environment(self) -> dict[str, str]:
-        variables = {item["name"]: item["value"] for item in self._properties.get("environment") or []}
+        variables = dict(self._declared)
         for item in self._properties.get("secrets") or []:
             secret = self._cloud.client("secretsmanager").get_secret_value(SecretId=item["valueFrom"])
             variables[item["name"]] = secret["SecretString"]
-        if json.loads(variables.get("ENGINE", "{}")).get("kind") == "bedrock":
-            variables["ENGINE"] = '{"kind": "offline"}'  # no Bedrock on this machine; results say who answered
         return {
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "LANG": "C.UTF-8",
             **self._cloud.compute.fargate.agent.environment(self.task_arn),
-            **self._cloud.environment(),
             **variables,
             **self._variables,
         }
-
-    def _note_memory(self) -> None:
-        self._out_of_memory = True
-
-    def _after(self, seconds: float, action: Callable[[], None]) -> None:
-        timer = threading.Timer(seconds, action)
-        timer.daemon = True
-        timer.start()
-        self._timers.append(timer)
-
-    def _signal(self) -> None:
-        if self._process is not None:
-            try:
-                os.killpg(self._process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
 
 
 class Log:
