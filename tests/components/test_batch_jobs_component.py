@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from batch_support import QUEUES, SECRET, batch, worker
+from batch_component_support import QUEUES, SECRET, batch, worker
 from component_support import ACCOUNT, REGION, SITE, Declared, policy, variables
 
 from components.batch_jobs import BatchTier

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from batch_support import QUEUES, batch
+from batch_component_support import QUEUES, batch
 from component_support import ACCOUNT, REGION, SITE, UNKNOWN, Declared, policy
 
 from components.batch_settings import BatchQueue, Shares

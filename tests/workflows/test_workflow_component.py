@@ -45,8 +45,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (lines / "worker.yaml").write_text(MANIFEST)
     flow.mkdir(parents=True)
     (flow / "workflow.yaml").write_text(FLOW)
-    with (tmp_path / "Pulumi.dev.yaml").open("a") as file:
-        file.write("    lines: {}\n  serverless-batch:workflows:\n    demo: {}\n")
+    stack = tmp_path / "Pulumi.dev.yaml"
+    stack.write_text(stack.read_text().replace("{line_report: {}}", "{demo: {}}") + "    lines: {}\n")
     return tmp_path
 
 
