@@ -75,8 +75,6 @@ class Invented:
             case "aws:ecs/service:Service":
                 cluster = inputs["cluster"].rsplit("/", 1)[-1]
                 return {"arn": f"arn:{PARTITION}:ecs:{self.region}:{ACCOUNT}:service/{cluster}/{physical}"}
-            case "aws:ec2/launchTemplate:LaunchTemplate":
-                return {"latestVersion": 1}
             case "aws:lambda/function:Function":
                 path = f"path/2015-03-31/functions/{self.arn(type_, physical)}/invocations"
                 return {"invokeArn": f"arn:{PARTITION}:apigateway:{self.region}:lambda:{path}"}
