@@ -61,7 +61,7 @@ def test_a_folder_and_one_line_become_a_state_machine(found: Declared) -> None:
     definition = json.loads(machine["definition"])
     inner = definition["States"]["each"]["ItemProcessor"]["States"]
     assert inner["each each (size 2)"]["Parameters"]["JobQueue"] == "serverless-batch-dev-large"
-    assert inner["each each"]["Parameters"]["ShareIdentifier"] == "workflow"
+    assert inner["each each"]["Parameters"]["ShareIdentifier"] == "lines"
     network = definition["States"]["read"]["Parameters"]["NetworkConfiguration"]["AwsvpcConfiguration"]
     assert network["SecurityGroups"]
     assert network["Subnets"]
