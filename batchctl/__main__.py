@@ -28,9 +28,12 @@ from components.stackfile import NAMESPACE, engine_config
 PROJECT = Path(__file__).resolve().parent.parent
 
 
-def main(command: Sequence[str] | None = None) -> int:
-    """0: done. 1: not all was done; why is on stderr. 2: wrong arguments. command: by default, the process's."""
-    arguments = _arguments(command)
+def main(command: Sequence[str] | None = None, program: str = "python -m batchctl") -> int:
+    """0: done. 1: not all was done; why is on stderr. 2: wrong arguments.
+
+    command: by default, the process's. program: what help calls it.
+    """
+    arguments = _arguments(command, program)
     try:
         return arguments.command(arguments)
     except (NoQueue, Refused, ConfigurationError, ClientError, BotoCoreError) as error:
@@ -43,8 +46,8 @@ def main(command: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _arguments(command: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m batchctl", description="Operate a stack.")
+def _arguments(command: Sequence[str] | None, program: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog=program, description="Operate a stack.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     text = "send a worker's dead letters back to its queue: one first, and the others once it is processed"
     sub = commands.add_parser("redrive", help=text, description=text)
@@ -112,7 +115,10 @@ def _dead_letters(sqs: Any, name: str) -> DeadLetters:
             return DeadLetters(sqs, kind)
         except NoQueue:
             continue
-    raise NoQueue(f"there is no queue {name}, nor {name}.fifo; is the worker's name right, and the stack's?")
+    raise NoQueue(
+        f"there is no queue {name}, nor {name}.fifo; is the worker's name right, and the stack's? "
+        "Jobs of AWS Batch have none: submit them again"
+    )
 
 
 def _whole(text: str) -> int:

@@ -161,6 +161,14 @@ def _tell(name: str, one: Submitted) -> None:
 
 
 def _wait(jobs: Jobs, job_ids: Sequence[str], patience: float | None, out: Path | None) -> int:
+    try:
+        return _wait_for(jobs, job_ids, patience, out)
+    except KeyboardInterrupt:
+        print("\nNobody waits any more; the jobs go on. To end them: job cancel", *job_ids)
+        raise
+
+
+def _wait_for(jobs: Jobs, job_ids: Sequence[str], patience: float | None, out: Path | None) -> int:
     good = True
     for job_id in job_ids:
         line = _Line(job_id)
@@ -204,14 +212,24 @@ def _cancel(jobs: Jobs, arguments: argparse.Namespace) -> int:
 
 
 def _logs(jobs: Jobs, arguments: argparse.Namespace) -> int:
+    empty = True
     for line in jobs.logs(arguments.job, arguments.index, arguments.attempt):
         print(line)
+        empty = False
+    if empty:
+        print("It has written nothing to its log.", file=sys.stderr)
     return 0
 
 
 def _list(jobs: Jobs, arguments: argparse.Namespace) -> int:
+    found = jobs.list(arguments.status or UNDER_WAY, arguments.worker, arguments.queue)
+    if not found:
+        print(
+            "There are none." if arguments.status else "None is under way; --status SUCCEEDED, or FAILED, lists others."
+        )
+        return 0
     rows = [("JOB", "NAME", "QUEUE", "STATUS", "CREATED", "PARTS", "REASON")]
-    for job in jobs.list(arguments.status or UNDER_WAY, arguments.worker, arguments.queue):
+    for job in found:
         created = dt.datetime.fromtimestamp(job.created_at, dt.UTC)
         parts = str(job.parts) if job.parts else ""
         rows.append((job.job_id, job.name, job.queue, job.status, f"{created:%Y-%m-%d %H:%M:%SZ}", parts, job.reason))

@@ -205,8 +205,15 @@ class Jobs:
         size = job.get("arrayProperties", {}).get("size", 0)
         return Listed(
             job["jobId"], job["jobName"], self._names.short(queue), job["status"], job["createdAt"] / 1000, size,
-            job.get("statusReason", "") if job["status"] == "FAILED" else "",
+            self._ending(job["jobId"]) if job["status"] == "FAILED" else "",
         )  # fmt: skip
+
+    def _ending(self, job_id: str) -> str:
+        """Of a failed job why it failed, or what has taken its place."""
+        progress = self._following.progress(job_id)
+        if len(progress.jobs) > 1:
+            return f"replaced by {progress.jobs[-1]}: {progress.status}"
+        return self.why(job_id) or progress.status
 
     def _parts(self, job_id: str, statuses: Sequence[str]) -> list[dict[str, Any]]:
         return [

@@ -114,7 +114,9 @@ class Submissions:
             return ""
         share = request.share or worker.share
         if not share:
-            raise Refused(f"The queue {queue} is shared by identifiers; name the share that the job belongs to.")
+            raise Refused(
+                f"The queue {queue} is shared by identifiers; name the share that the job belongs to (--share)."
+            )
         return share
 
     def _queues(self) -> list[str]:

@@ -56,7 +56,7 @@ class BatchWorker:
     queue: str
     tiers: Sequence[BatchTier]
     array: int
-    share: str | None
+    share: str
     timeout: int
     attempts: int
     task: FargateTaskArgs
@@ -169,7 +169,7 @@ class BatchJobs(pulumi.ComponentResource):
             "TIERS": json.dumps(tiers, sort_keys=True),
             "DEFINITIONS": json.dumps(self.definitions, sort_keys=True),
             "ARRAY": str(worker.array),
-            **({"SHARE": worker.share} if worker.share else {}),
+            "SHARE": worker.share,
         }
         return {
             "image": task.image,

@@ -141,10 +141,7 @@ class BatchQueues(pulumi.ComponentResource):
                     "instance_types": list(settings.families),
                     "instance_role": self._profile.arn,
                     "ec2_configurations": [{"image_type": IMAGE_TYPE}],
-                    "launch_template": {
-                        "launch_template_id": template.id,
-                        "version": template.latest_version.apply(str),
-                    },
+                    "launch_template": {"launch_template_id": template.id, "version": "1"},
                     # The provider's default tags are the environment's; these are its instances'.
                     "tags": {
                         "Name": self.names[name],
@@ -178,7 +175,6 @@ class BatchQueues(pulumi.ComponentResource):
         return aws.ec2.LaunchTemplate(
             name,
             name_prefix=f"{self._site.name(name)}-",
-            update_default_version=True,
             metadata_options={"http_endpoint": "enabled", "http_tokens": "required", "http_put_response_hop_limit": 1},
             block_device_mappings=[
                 {
@@ -191,7 +187,8 @@ class BatchQueues(pulumi.ComponentResource):
                     },
                 }
             ],
-            opts=self._child,
+            # A change makes another template, whose id the environment follows; the number of a new version is AWS's.
+            opts=pulumi.ResourceOptions(parent=self, replace_on_changes=["*"]),
         )
 
     def _instance_profile(self) -> aws.iam.InstanceProfile:

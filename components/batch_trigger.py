@@ -39,7 +39,7 @@ class BatchTrigger(Model):
     queue: one of the stack's.
     array: how many indexes a submission that says nothing else has; 1: it is no array.
     tiers: ascending; without any, the worker's resources are the only one.
-    share: share identifier of submissions that name none; of use where the stack's queue has shares.
+    share: share identifier of submissions that name none, where the stack's queue has shares; None: the worker's name.
     """
 
     queue: QueueName = DEFAULT_QUEUE

@@ -458,7 +458,7 @@ class Platform(pulumi.ComponentResource):
             queue=trigger.queue,
             tiers=tiers or [only],
             array=trigger.array,
-            share=trigger.share,
+            share=trigger.share or "".join(filter(str.isalnum, worker.name)),
             timeout=resources.timeout_seconds,
             attempts=worker.manifest.retry.attempts,
             task=self._task(worker),

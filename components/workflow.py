@@ -36,7 +36,6 @@ from workflows import OVER_PREFIX, Runner, Size, Surroundings, Work, Workflow, d
 # Of the names that begin so, the resource policy of CloudWatch Logs, which AWS keeps and which has little room, says
 # nothing one by one.
 LOG_PREFIX = "/aws/vendedlogs/states"
-DEFAULT_SHARE = "workflow"  # of jobs whose worker names none, in a queue that wants one
 METRICS = {
     "ExecutionsFailed": "failed. Its notice, or the execution itself, says at which stage and why",
     "ExecutionsTimedOut": "took longer than the workflow's timeout, and nothing of it was undone",
@@ -205,7 +204,7 @@ def batch_runner(worker: BatchWorker, jobs: BatchJobs, queues: Mapping[str, Batc
                 memory=tier.memory,
                 queue=site.name(tier.queue),
                 definition=jobs.definitions[tier.queue],
-                share=(worker.share or DEFAULT_SHARE) if queues[tier.queue].shares else None,
+                share=worker.share if queues[tier.queue].shares else None,
             )
             for tier in worker.tiers
         ],

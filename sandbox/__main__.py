@@ -78,7 +78,12 @@ def _arguments() -> argparse.Namespace:
     chaos = commands.add_parser("chaos", help=text, description=text)
     _add_faults(chaos)
     chaos.set_defaults(command=_chaos)
-    return parser.parse_args()
+    arguments, options = parser.parse_known_args()
+    if arguments.command is _job:
+        arguments.rest[:0] = options  # what stands before its first word; argparse takes them for its own
+    elif options:
+        parser.error(f"unrecognized arguments: {' '.join(options)}")
+    return arguments
 
 
 def _add_faults(chaos: argparse.ArgumentParser) -> None:

@@ -21,4 +21,4 @@ def job(project: Path, arguments: Sequence[str]) -> int:
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
     from batchctl.__main__ import main
 
-    return main(["job", *arguments])
+    return main(["job", *arguments], "python -m sandbox")

@@ -129,7 +129,9 @@ class Control:
         running = self._cloud.compute.batch.running()
         found = [job for job, environment in running if job.id.startswith(job_id) and (environment.spot or not spot)]
         if not found:
-            raise Unknown(f"There is no Batch job {job_id} running{' on Spot' if spot else ''}.")
+            known = self._cloud.compute.batch.get(job_id)
+            state = f"; it is {known.status}" if known else ""
+            raise Unknown(f"There is no Batch job {job_id} running{' on Spot' if spot else ''}{state}.")
         fault(found[0])
         return [found[0].id]
 

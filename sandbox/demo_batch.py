@@ -108,7 +108,7 @@ class _Demonstration:
         """The job's id."""
         submitted = self._jobs.submit(WORKER, input, **more)
         parts = f" in {submitted.size} parts" if submitted.size > 1 else ""
-        console.print(f"  {what}: {WORKER}{parts}, queue {submitted.queue}; {submitted.reason}", markup=False)
+        console.print(f"  {what}: {WORKER}{parts}; {submitted.reason}", markup=False)
         self._submitted[what] = submitted.job_id
         return submitted.job_id
 

@@ -82,8 +82,6 @@ class Invented:
             case "aws:ecs/service:Service":
                 cluster = inputs["cluster"].rsplit("/", 1)[-1]
                 return {"arn": f"arn:{PARTITION}:ecs:{self.region}:{ACCOUNT}:service/{cluster}/{physical}"}
-            case "aws:ec2/launchTemplate:LaunchTemplate":
-                return {"latestVersion": 1}
             case "aws:eks/cluster:Cluster":
                 known = self._cluster(physical)
                 authority = {"certificateAuthority": known["certificateAuthorities"][0]}

@@ -83,12 +83,15 @@ class Execution:
     def place(self, worker: str, stage: str) -> str:
         return f"s3://{self._bucket('results')}/{worker}/{self.name}-{stage}/"
 
-    def copy(self, keys: Iterable[str], folder: Path) -> None:
-        """Objects of the results bucket to files below a folder."""
+    def copy(self, keys: Iterable[str], folder: Path) -> list[Path]:
+        """Objects of the results bucket to files below a folder; the files."""
+        paths = []
         for key in keys:
             path = folder / key
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(self.read(key))
+            paths.append(path)
+        return paths
 
     def upload(self, folder: Path) -> list[str]:
         """Each file below it, with its path there as its key; the keys."""

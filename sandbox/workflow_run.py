@@ -58,7 +58,8 @@ def follow(
         console.print("Stopped.")
         raise
     if out:
-        execution.copy(progress.written, out)
+        for path in execution.copy(progress.written, out):
+            console.print(f"  {path}", markup=False)
     return progress.succeeded
 
 

@@ -64,7 +64,8 @@ def job_ended(event: dict[str, Any]) -> None:
     queue = job["jobQueue"].rsplit("/", 1)[-1]
     logger.append_keys(job_id=job["jobId"], worker=worker, queue=queue)
     successor = successors.of(job) if job["status"] == "FAILED" else None
-    replaced = successor is not None or is_of_state_machine(job)  # which decides what follows, and tells if nothing does
+    # A state machine decides itself what follows, and tells if nothing does.
+    replaced = successor is not None or is_of_state_machine(job)
     if job["status"] == "FAILED" and not replaced and _is_whole(job):
         logger.error("job failed for good", reason=job.get("statusReason", ""))
         sns.publish(TopicArn=topic, **notice(worker, queue, job))

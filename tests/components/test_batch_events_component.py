@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from batch_support import QUEUES, batch, worker
+from batch_component_support import QUEUES, batch, worker
 from component_support import PROJECT, SITE, Declared, packed, policy, variables_of
 
 from components.batch_jobs import BatchTier

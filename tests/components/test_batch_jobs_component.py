@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from batch_support import QUEUES, SECRET, batch, worker
+from batch_component_support import QUEUES, SECRET, batch, worker
 from component_support import ACCOUNT, REGION, SITE, Declared, policy, variables
 
 from components.batch_jobs import BatchTier
@@ -69,7 +69,6 @@ def test_the_environment_tells_the_runtime_and_whoever_submits_all_they_need() -
     }.items()  # fmt: skip
     assert not given.keys() & {"QUEUE_URL", "DLQ_URL", "JOBS_TABLE", "MODE"}
     assert not [name for name in given if name.startswith("AWS_BATCH")]  # AWS Batch refuses these
-    assert "SHARE" not in variables(container(batch(worker())))
 
 
 def test_a_worker_whose_tiers_need_fargate_and_instances_has_a_definition_for_each() -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from batch_support import QUEUES, batch
+from batch_component_support import QUEUES, batch
 from component_support import ACCOUNT, REGION, SITE, UNKNOWN, Declared, policy
 
 from components.batch_settings import BatchQueue, Shares
@@ -143,9 +143,9 @@ def test_an_instance_keeps_its_credentials_and_its_disk_to_itself(found: Declare
     assert volume["ebs"] == {
         "deleteOnTermination": "true", "encrypted": "true", "volumeSize": 70, "volumeType": "gp3",
     }  # fmt: skip
-    assert resources(found, "large-ec2-spot")["launchTemplate"] == {
-        "launchTemplateId": found.one(TEMPLATE).id, "version": "1",
-    }  # fmt: skip
+    made = found.one(TEMPLATE, "large")
+    assert resources(found, "large-ec2-spot")["launchTemplate"] == {"launchTemplateId": made.id, "version": "1"}
+    assert list(made.request.replaceOnChanges) == ["*"]
 
 
 def test_an_instance_may_join_the_clusters_of_the_stacks_environments_and_nothing_else(found: Declared) -> None:

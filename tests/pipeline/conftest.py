@@ -44,7 +44,7 @@ def cloud(aws: None) -> Cloud:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """What the program reads of the project, to be changed at will."""
-    for folder in ("jobs", "workers", "functions"):
+    for folder in ("jobs", "workers", "functions", "flows"):
         shutil.copytree(PROJECT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("Pulumi.yaml", "Pulumi.dev.yaml"):
         shutil.copy(PROJECT / file, tmp_path)

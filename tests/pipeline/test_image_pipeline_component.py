@@ -390,14 +390,15 @@ def test_jobs_of_batch_have_the_image_that_was_released_and_nothing_is_built(rel
 
 def test_a_stack_without_batch_workers_has_nothing_of_them_in_its_pipeline() -> None:
     given = {worker: {} for worker in TASK_WORKERS}
-    found = platform({"pipeline": {"source": GITHUB, "canary": True}, "workers": given})
+    found = platform({"pipeline": {"source": GITHUB, "canary": True}, "workers": given, "workflows": {}})
     for step in ("canary", "release"):
         assert "JOB_DEFINITIONS" not in environment(found, step)
         assert not [action for action in granted(found, f"{step}-project") if action.startswith("batch:")]
 
 
 def test_a_stack_with_nothing_but_batch_workers_has_nothing_of_task_definitions_in_its_release() -> None:
-    found = platform({"pipeline": {"source": GITHUB}, "workers": {worker: {} for worker in BATCH_WORKERS}})
+    workers = {worker: {} for worker in BATCH_WORKERS}
+    found = platform({"pipeline": {"source": GITHUB}, "workers": workers, "workflows": {}})
     assert not [action for action in granted(found, "release-project") if action.startswith("ecs:")]
     assert environment(found, "release")["WORKERS"] == ",".join(f"{w}:{ARCHITECTURES[w]}" for w in BATCH_WORKERS)
 

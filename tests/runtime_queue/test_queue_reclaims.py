@@ -157,7 +157,8 @@ def test_work_goes_on_without_its_message_and_nobody_else_begins_it(
     queue_cloud.sqs.purge_queue(QueueUrl=queue_cloud.queue)
     first.said("a message is not ours any more")
     queue_cloud.send("a", "wait", pipe=str(pipe))
-    second = start_task(VISIBILITY_SECONDS=str(LEASE)).said("message left hidden", 3)  # a claim is not valid for so long
+    second = start_task(VISIBILITY_SECONDS=str(LEASE))
+    second.said("message left hidden", 3)  # a claim is not valid for so long
     pipe.write_text("go")
     queue_cloud.drained()
     assert [first.stop(), second.stop()] == [0, 0]

@@ -194,6 +194,42 @@ def test_a_job_is_submitted_and_followed_from_the_command_line(live: LiveBatch, 
     assert shell.good(*one) == said.split(";")[0] + "; had been submitted before\n"
 
 
+def test_a_worker_has_a_share_of_its_own_unless_its_manifest_names_one(live: LiveBatch) -> None:
+    job = live.jobs.submit("cruncher", {"key": "in/small"}, queue="shared")
+    assert live.jobs.wait(job.job_id).status == "SUCCEEDED"
+    assert live.job(job.job_id)["shareIdentifier"] == "cruncher"
+
+
+def test_of_failed_jobs_the_list_tells_why_or_what_took_their_place(live: LiveBatch, shell: Shell) -> None:
+    assert shell.good("job", "list", "--worker", "cruncher", "--status", "RUNNING") == "There are none.\n"
+    refused = live.jobs.submit("plain", {"refuse": "row 7 has 3 cells"})
+    larger = live.jobs.submit("cruncher", {"key": "in/small", "hold": 220}, array=1)
+    for job in (refused, larger):
+        live.jobs.wait(job.job_id)
+    listed = shell.good("job", "list", "--status", "FAILED")
+    assert re.search(rf"{refused.job_id} .* row 7 has 3 cells\n", listed)
+    successor = live.jobs.progress(larger.job_id).jobs[1]
+    assert re.search(rf"{larger.job_id} .* replaced by {successor}: SUCCEEDED\n", listed)
+
+
+def test_who_stops_waiting_is_told_that_the_job_goes_on(
+    live: LiveBatch, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = live.jobs.submit("plain", {})
+    monkeypatch.setattr("batchctl.batch_jobs.Jobs.wait", interrupted)
+    code, said, _ = shell("job", "wait", job.job_id)
+    assert (code, said.splitlines()[-1]) == (
+        130,
+        f"Nobody waits any more; the jobs go on. To end them: job cancel {job.job_id}",
+    )
+    monkeypatch.undo()
+    live.jobs.wait(job.job_id)
+
+
+def interrupted(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
 def test_files_are_uploaded_for_a_job_and_what_it_has_written_is_fetched(
     live: LiveBatch, tmp_path: Path, shell: Shell
 ) -> None:
@@ -279,6 +315,7 @@ def test_jobs_are_listed_cancelled_and_their_logs_shown(live: LiveBatch, tmp_pat
     assert "FAILED, " in said
     assert live.job(job.job_id)["statusReason"] == "enough"
     assert shell.good("job", "cancel", job.job_id) == f"{job.job_id}: had ended\n"
+    assert "None is under way; " in shell.good("job", "list", "--worker", "plain")
 
 
 @pytest.mark.parametrize(
@@ -296,7 +333,6 @@ def test_jobs_are_listed_cancelled_and_their_logs_shown(live: LiveBatch, tmp_pat
         (["plain", "--input", "{}", "--out", "there"], "--out goes with --wait."),
         (["--set", "nowhere.yaml"], "nowhere.yaml cannot be read: "),
         (["plain", "--input", "{}", "--after", "yesterday"], "There is no job yesterday to wait for"),
-        (["cruncher", "--input", "{}", "--queue", "shared"], "The queue shared is shared by identifiers"),
     ],
 )
 def test_what_cannot_be_submitted_is_told_in_a_line(

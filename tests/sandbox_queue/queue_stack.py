@@ -24,7 +24,7 @@ STACK = "test"
 NAME = f"serverless-batch-{STACK}"
 PARTS = (
     "__main__.py", "Pulumi.yaml", "batchctl", "batchjobs", "components", "functions", "jobs", "pipeline", "policies",
-    "sandbox", "scaling", "schedules",
+    "sandbox", "scaling", "schedules", "workflows",
     "workers/__init__.py", "workers/runtime", "workers/engines", "workers/Dockerfile", "workers/requirements.txt",
 )  # fmt: skip
 # What is uploaded says what to do with it.

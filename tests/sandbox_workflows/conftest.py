@@ -50,7 +50,7 @@ def flows(pipe: str) -> dict[str, list[dict[str, Any]]]:
     }  # fmt: skip
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveFlows]:
     folder = tmp_path_factory.mktemp("project")
     pipe = str(tmp_path_factory.mktemp("pipes") / "shut")

@@ -45,8 +45,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (lines / "worker.yaml").write_text(MANIFEST)
     flow.mkdir(parents=True)
     (flow / "workflow.yaml").write_text(FLOW)
-    with (tmp_path / "Pulumi.dev.yaml").open("a") as file:
-        file.write("    lines: {}\n  serverless-batch:workflows:\n    demo: {}\n")
+    stack = tmp_path / "Pulumi.dev.yaml"
+    stack.write_text(stack.read_text().replace("{line_report: {}}", "{demo: {}}") + "    lines: {}\n")
     return tmp_path
 
 
@@ -61,7 +61,7 @@ def test_a_folder_and_one_line_become_a_state_machine(found: Declared) -> None:
     definition = json.loads(machine["definition"])
     inner = definition["States"]["each"]["ItemProcessor"]["States"]
     assert inner["each each (size 2)"]["Parameters"]["JobQueue"] == "serverless-batch-dev-large"
-    assert inner["each each"]["Parameters"]["ShareIdentifier"] == "workflow"
+    assert inner["each each"]["Parameters"]["ShareIdentifier"] == "lines"
     network = definition["States"]["read"]["Parameters"]["NetworkConfiguration"]["AwsvpcConfiguration"]
     assert network["SecurityGroups"]
     assert network["Subnets"]

@@ -23,7 +23,7 @@ QUEUES = {"standard": BatchQueue(priority=10), "urgent": BatchQueue(priority=100
 
 
 def worker(name: str = "lines", **changes: Any) -> BatchWorker:
-    args: dict[str, Any] = {"queue": "standard", "array": 1, "share": None, "timeout": 300, "attempts": 3}
+    args: dict[str, Any] = {"queue": "standard", "array": 1, "share": "lines", "timeout": 300, "attempts": 3}
     args["tiers"] = [BatchTier(up_to=None, vcpu=0.5, memory=1024, queue="standard")]
     task = FargateTaskArgs(**TASK | changes.pop("task", {}), statements=[EXTRA])
     return BatchWorker(name=name, task=task, **args | changes)
