@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 import urllib3
-from live_stack import alive, until
+from live_stack import alive
 from sandbox_project import REPOSITORY
 
 from sandbox.cloud import Cloud
 from sandbox.compute.fargate import MAX_PROCESSES, Task, unpack_image
+from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("bare-cloud")
 Start = Callable[..., Any]
