@@ -15,6 +15,7 @@ from components.alerts import Alerts
 from components.batch_jobs import BatchJobs, BatchWorker
 from components.batch_queues import BatchQueues
 from components.batch_settings import BatchAlarms
+from components.event_rule import event_rule
 from components.function import Function, FunctionArgs
 from components.metric import Metric
 from components.permissions import events_send, publish, see_jobs, submit_jobs, take_messages, write_items
@@ -119,21 +120,7 @@ class BatchEvents(pulumi.ComponentResource):
         )
 
     def _rule(self, name: str, description: str, pattern: Mapping[str, Any], **target: Any) -> None:
-        rule = aws.cloudwatch.EventRule(
-            name,
-            name=self._site.name(name),
-            description=description,
-            event_pattern=json.dumps(pattern, sort_keys=True),
-            opts=self._child,
-        )
-        aws.cloudwatch.EventTarget(
-            name,
-            rule=rule.name,
-            target_id=name,
-            dead_letter_config={"arn": self._undelivered.queue_arn},
-            opts=self._child,
-            **target,
-        )
+        event_rule(name, self._site, description, pattern, self._undelivered, self._child, **target)
 
     def _function(self, queue: Queue) -> None:
         definitions = {name for _, jobs in self._args.workers for name in jobs.definitions.values()}
@@ -195,53 +182,59 @@ class BatchEvents(pulumi.ComponentResource):
             parent=self,
         )
         limit = alarms.duration_share * worker.timeout
-        self._alerts.when_more_than(
+        self._watch_each(
             limit,
             f"{name}-duration",
-            namespace=site.project,
-            metric="Duration",
-            dimensions=mine,
-            statistic="Maximum",
-            period=300,
-            description=f"A Batch job of {name} took more than {limit:.0f} of the {worker.timeout} seconds that it "
-            "may. Raise its timeout, or split the work by an array, before one fails.",
-            parent=self,
+            "Duration",
+            f"A Batch job of {name} took more than {limit:.0f} of the {worker.timeout} seconds that it may. Raise its "
+            "timeout, or split the work by an array, before one fails.",
+            mine,
         )
-        self._alerts.when_more_than(
+        self._watch_each(
             100 * alarms.memory_share,
             f"{name}-memory",
-            namespace=site.project,
-            metric="MemoryUsed",
-            dimensions={"service": name, "worker": name},
-            statistic="Maximum",
-            period=300,
-            description=f"A Batch job of {name} used more than {100 * alarms.memory_share:.4g} % of its memory. Its "
-            "tier is too small for such inputs; a job that is killed for memory runs again, one tier up.",
-            parent=self,
+            "MemoryUsed",
+            f"A Batch job of {name} used more than {100 * alarms.memory_share:.4g} % of its memory. Its tier is too "
+            "small for such inputs; a job that is killed for memory runs again, one tier up.",
+            {"service": name, **mine},
         )
-        self._alerts.when_more_than(
+        self._watch_each(
             alarms.cost_per_job,
             f"{name}-cost",
-            namespace=site.project,
-            metric="CostUsd",
-            dimensions=mine,
-            statistic="Maximum",
-            period=300,
-            description=f"A Batch job of {name} cost more than ${alarms.cost_per_job:.4g} at list prices.",
-            parent=self,
+            "CostUsd",
+            f"A Batch job of {name} cost more than ${alarms.cost_per_job:.4g} at list prices.",
+            mine,
         )
-
-        self._alerts.when_more_than(
+        self._watch_each(
             alarms.queue_wait_seconds,
             f"{name}-queue-wait",
-            namespace=site.project,
-            metric="QueueWait",
-            dimensions=mine,
-            statistic="Minimum",  # one that waits its turn in its share, or in a long array, is as it should be
-            period=300,
-            description=f"Every Batch job of {name} that ended within five minutes had waited for more than "
+            "QueueWait",
+            f"Every Batch job of {name} that ended within five minutes had waited for more than "
             f"{alarms.queue_wait_seconds} seconds: its queue's environments are full (maxVcpus), or there was no "
             "capacity.",
+            mine,
+            statistic="Minimum",  # one that waits its turn in its share, or in a long array, is as it should be
+        )
+
+    def _watch_each(
+        self,
+        limit: float,
+        name: str,
+        metric: str,
+        description: str,
+        dimensions: Mapping[str, str],
+        statistic: str = "Maximum",
+    ) -> None:
+        """An alarm on what the jobs of five minutes tell, each of itself."""
+        self._alerts.when_more_than(
+            limit,
+            name,
+            namespace=self._site.project,
+            metric=metric,
+            dimensions=dimensions,
+            statistic=statistic,
+            period=300,
+            description=description,
             parent=self,
         )
 

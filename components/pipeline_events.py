@@ -10,6 +10,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.alerts import Alerts
+from components.event_rule import event_rule
 from components.permissions import Role, events_send, start_pipeline
 from components.pipeline_settings import ImageSource
 from components.queue import DeadLetterQueue
@@ -81,21 +82,7 @@ class PipelineEvents(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _rule(self, name: str, description: str, pattern: Mapping[str, Any], **target: Any) -> None:
-        rule = aws.cloudwatch.EventRule(
-            name,
-            name=self._site.name(name),
-            description=description,
-            event_pattern=json.dumps(pattern, sort_keys=True),
-            opts=self._child,
-        )
-        aws.cloudwatch.EventTarget(
-            name,
-            rule=rule.name,
-            target_id=name,
-            dead_letter_config={"arn": self._undelivered.queue_arn},
-            opts=self._child,
-            **target,
-        )
+        event_rule(name, self._site, description, pattern, self._undelivered, self._child, **target)
 
 
 def failed_rule_arn(site: Site) -> str:

@@ -7,10 +7,10 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import boto3
 from moto.sqs.models import sqs_backends
@@ -26,19 +26,10 @@ from sandbox.deployment import Deployment, fresh_cloud
 from sandbox.invented import ACCOUNT
 from sandbox.program import Recorded
 from sandbox.receivers import Receivers, local_channels
+from tests.waiting import until
 
 STACK = "test"
 PUT_OFF_SECONDS = 31  # the launcher hides a message that it could not serve for less, one that it served for longer
-Value = TypeVar("Value")
-
-
-def until(condition: Callable[[], Value], seconds: float = 60) -> Value:
-    """The condition's first value that is true."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-    return value
 
 
 def alive(process: int) -> bool:

@@ -15,13 +15,14 @@ from urllib.parse import urlsplit
 
 import pulumi
 import pytest
-from live_stack import alive, until
+from live_stack import alive
 from moto.sqs.models import sqs_backends
 from sandbox_project import REPOSITORY
 
 from sandbox.cloud import Cloud
 from sandbox.invented import ACCOUNT
 from sandbox.program import ProgramError
+from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("bare-cloud")
 REGION = "eu-central-1"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_stack import alive, until
+from live_stack import alive
 from sandbox_project import REPOSITORY, Project
 
 from sandbox.analyzer import Violation
@@ -22,6 +22,7 @@ from sandbox.client import Client
 from sandbox.demo import demo
 from sandbox.lock import lock
 from sandbox.serve import serve
+from tests.waiting import until
 
 MAIN = [sys.executable, "-m", "sandbox"]
 

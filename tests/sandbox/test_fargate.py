@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 import urllib3
-from live_stack import alive, until
+from live_stack import alive
 from sandbox_project import REPOSITORY
 
 from sandbox.cloud import Cloud
 from sandbox.compute.container import unpack_image
 from sandbox.compute.fargate import MAX_PROCESSES, Task
+from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("bare-cloud")
 Start = Callable[..., Any]

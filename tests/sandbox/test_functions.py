@@ -10,11 +10,12 @@ from typing import Any
 
 import pulumi
 import pytest
-from live_stack import alive, until
+from live_stack import alive
 from sandbox_project import REPOSITORY
 
 from sandbox.clock import Clock
 from sandbox.compute.functions import FunctionError, Functions
+from tests.waiting import until
 
 HANDLER = """
 import json, os, sys, time

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from live_stack import Gate, Live, until
+from live_stack import Gate, Live
 
 from jobs import Status
+from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("job-life")
 

@@ -6,9 +6,10 @@ import json
 import uuid
 
 import pytest
-from live_stack import Live, until
+from live_stack import Live
 
 from jobs import Job, Status
+from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("notices")
 

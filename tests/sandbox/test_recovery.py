@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from live_stack import Gate, Live, until
+from live_stack import Gate, Live
 
 from jobs import Status
+from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("recovery")
 

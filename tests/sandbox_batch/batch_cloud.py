@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pulumi
 
 from sandbox.cloud import Cloud
+from tests.waiting import until
 
 REGION = "eu-central-1"
 GROUP = "/serverless-batch/test/batch/probe"
-Value = TypeVar("Value")
 # WAIT: path of a pipe that holds the job until the test opens it. HOLD: MiB of memory that it takes. EXIT: its code.
 # Both, with `_I<index>`, `_A<attempt>` or `_I<index>_A<attempt>` behind them, for some of an array or of the attempts.
 TASK = """
@@ -48,15 +47,6 @@ RETRY = {
         {"onExitCode": "64", "action": "EXIT"},
     ],
 }
-
-
-def until(condition: Callable[[], Value], seconds: float = 30) -> Value:
-    """The condition's first value that is true."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-    return value
 
 
 class Gate:

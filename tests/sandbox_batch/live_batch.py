@@ -11,7 +11,8 @@ from typing import Any
 
 import boto3
 import pytest
-from batch_cloud import until
+
+from tests.waiting import until
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "sandbox"))  # a project of its own is what those tests have, too
 from sandbox_project import Project

@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from batch_cloud import GROUP, BatchCloud, until
+from batch_cloud import GROUP, BatchCloud
 from botocore.exceptions import ClientError
+
+from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("sandbox-batch")
 

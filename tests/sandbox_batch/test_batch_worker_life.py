@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batch_cloud import Gate, until
+from batch_cloud import Gate
 from live_batch import PREFIX, LiveBatch, live_batch, write_project
 
 import batchctl.__main__
 import sandbox.__main__
 from batchjobs import Request
+from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("sandbox-batch-life")
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from batch_cloud import BatchCloud, until
+from batch_cloud import BatchCloud
+
+from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("sandbox-batch")
 

@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from batch_cloud import BatchCloud, until
+from batch_cloud import BatchCloud
+
+from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("sandbox-batch")
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from batch_cloud import BatchCloud, until
+from batch_cloud import BatchCloud
 
 from sandbox.compute.batch.retry import tries_again
+from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("sandbox-batch")
 

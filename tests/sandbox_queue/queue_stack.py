@@ -11,13 +11,13 @@ from typing import Any
 
 import yaml
 from moto.sqs.models import sqs_backends
-from small_cloud import until
 
 from components.stackfile import engine_config
 from sandbox.cloud import Cloud
 from sandbox.compute.services import Service
 from sandbox.deployment import Deployment, fresh_cloud
 from sandbox.invented import ACCOUNT
+from tests.waiting import until
 
 REPOSITORY = Path(__file__).parents[2]
 STACK = "test"

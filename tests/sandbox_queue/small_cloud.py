@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pulumi
 
 from sandbox.cloud import Cloud
 from sandbox.compute.services import Kept, Service
+from tests.waiting import until
 
 REGION = "eu-central-1"
-Value = TypeVar("Value")
 
 # A task that waits to be stopped; what its input file says, it does first.
 TASK = """
@@ -37,15 +36,6 @@ print("stopped", flush=True)
 """
 BOTH = ({"capacityProvider": "FARGATE", "weight": 0, "base": 1}, {"capacityProvider": "FARGATE_SPOT", "weight": 1})
 SPOT = ({"capacityProvider": "FARGATE_SPOT", "weight": 1},)
-
-
-def until(condition: Callable[[], Value], seconds: float = 20) -> Value:
-    """The condition's first value that is true."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-    return value
 
 
 class Small:

@@ -8,10 +8,11 @@ import urllib.request
 from typing import Any
 
 import pytest
-from small_cloud import BOTH, SPOT, Small, until
+from small_cloud import BOTH, SPOT, Small
 
 from sandbox.compute.agent import Agent
 from sandbox.compute.services import MAX_PROCESSES, RETRY_SECONDS, Kept, next_provider
+from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("sandbox-queue")
 

@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from small_cloud import REGION, Small, until
+from small_cloud import REGION, Small
+
+from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("sandbox-queue")
 MINUTE = 60

@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from small_cloud import Small, until
+from small_cloud import Small
 
 from sandbox.compute.alarms import Alarm
 from sandbox.compute.queries import one
+from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("sandbox-queue")
 MINUTE = 60

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 import urllib3
 from queue_stack import NAME, STACK, Stack, queue_stack
-from small_cloud import until
 
 from sandbox.burst import Files, burst
 from sandbox.chaos import chaos
 from sandbox.control import FILE, Control, ask
 from sandbox.program import ProgramError
 from sandbox.upload import upload
+from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("sandbox-queue-worker")
 COOLDOWN_MINUTES = 5

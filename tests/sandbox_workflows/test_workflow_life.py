@@ -7,21 +7,14 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
 from live_flow import Journal, LiveFlows
 
+from tests.waiting import until
+
 pytestmark = pytest.mark.xdist_group("sandbox-workflows")
-
-
-def until(condition: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def test_jobs_tasks_and_functions_run_and_hand_on_their_results(

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from life_of_runs import Runs
-from live_stack import Gate, until
+from live_stack import Gate
 
 from jobs import Status
 from sandbox.compute.functions import FunctionError
 from sandbox.scheduled_workers import scheduled_workers
+from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("schedule-life")
 
