@@ -18,14 +18,15 @@ GROUP = "/serverless-batch/test/batch/probe"
 # WAIT: path of a pipe that holds the job until the test opens it. HOLD: MiB of memory that it takes. EXIT: its code.
 # Both, with `_I<index>`, `_A<attempt>` or `_I<index>_A<attempt>` behind them, for some of an array or of the attempts.
 TASK = """
-import os, pathlib, signal, sys, time
+import os, pathlib, signal, sys, threading, time
 e = os.environ
 print("began", {k: e[k] for k in e if k.startswith("AWS_BATCH") or k == "COLOUR"}, flush=True)
 attempt, index = e["AWS_BATCH_JOB_ATTEMPT"], e.get("AWS_BATCH_JOB_ARRAY_INDEX", "0")
 with open(e["JOURNAL"], "a") as lines:
     lines.write(e["NAME"] + (f":{index}" if "AWS_BATCH_JOB_ARRAY_INDEX" in e else "") + "\\n")
-if "POLITE" in e:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+if "POLITE" in e:  # by a thread: a handler would not run if the signal came just before the pipe is read
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=lambda: os._exit(signal.sigwait({signal.SIGTERM}) and 143), daemon=True).start()
 def told(name):
     names = (name, f"{name}_A{attempt}", f"{name}_I{index}", f"{name}_I{index}_A{attempt}")
     return next((e[one] for one in names if one in e), None)

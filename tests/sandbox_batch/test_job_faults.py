@@ -14,7 +14,7 @@ pytestmark = pytest.mark.xdist_group("sandbox-batch")
 
 
 def fault(cloud: BatchCloud, job_id: str, kind: str) -> None:
-    [job] = [job for job, _ in cloud.engine.running() if job.id == job_id]
+    [job] = until(lambda: [job for job, _ in cloud.engine.running() if job.id == job_id])
     getattr(cloud.engine, kind)(job)
 
 
@@ -63,7 +63,8 @@ def test_without_capacity_on_spot_jobs_go_to_the_environment_behind_it(cloud: Ba
     busy = [cloud.submit(queue="both", definition="small", env={"WAIT": gate.path}) for gate in gates]
     for gate in gates:
         gate.wait_for_job()
-    assert {one.kind for _, one in cloud.engine.running()} == {"FARGATE_SPOT"}
+    running = until(lambda: found if len(found := cloud.engine.running()) == 2 else None)
+    assert {one.kind for _, one in running} == {"FARGATE_SPOT"}
     for gate in gates:
         gate.open()
     for job in busy:
