@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,24 +137,11 @@ class Task:
         self._thread.start()
 
     def _variables(self) -> dict[str, str]:
-        """Environment of the container: the image's, the definition's, its secrets, the call's overrides, ECS's."""
-        variables = {item["name"]: item["value"] for item in self.container.get("environment", [])}
-        for item in self.container.get("secrets", []):
-            secret = self._cloud.client("secretsmanager").get_secret_value(SecretId=item["valueFrom"])
-            variables[item["name"]] = secret["SecretString"]
-        for override in (self.model.overrides or {}).get("containerOverrides", []):
-            variables |= {item["name"]: item["value"] for item in override.get("environment", [])}
-        if json.loads(variables.get("ENGINE", "{}")).get("kind") == "bedrock":
-            variables["ENGINE"] = '{"kind": "offline"}'  # no Bedrock on this machine; results say who answered
-        return {
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "LANG": "C.UTF-8",
-            **self._agent.environment(self.model.task_arn),
-            **self._cloud.environment(),
-            **variables,
-        }
+        overrides = (self.model.overrides or {}).get("containerOverrides", [])
+        variables = {item["name"]: item["value"] for one in overrides for item in one.get("environment", [])}
+        return container_environment(
+            self._cloud, self.container, variables, self._agent.environment(self.model.task_arn)
+        )
 
     def _run(self) -> None:
         with self._places:
@@ -230,6 +217,31 @@ class Task:
                 os.killpg(self._process.pid, number)
             except ProcessLookupError:
                 pass
+
+
+def container_environment(
+    cloud: Cloud, definition: Mapping[str, Any], variables: Mapping[str, str], agent: Mapping[str, str]
+) -> dict[str, str]:
+    """The image's, ECS's, the definition's, its secrets and, on top, the variables of the request.
+
+    definition: of the container, in a task or in a job. agent: what the ECS agent adds.
+    """
+    own = {item["name"]: item["value"] for item in definition.get("environment") or []}
+    for item in definition.get("secrets") or []:
+        secret = cloud.client("secretsmanager").get_secret_value(SecretId=item["valueFrom"])
+        own[item["name"]] = secret["SecretString"]
+    own |= variables
+    if json.loads(own.get("ENGINE", "{}")).get("kind") == "bedrock":
+        own["ENGINE"] = '{"kind": "offline"}'  # no Bedrock on this machine; results say who answered
+    return {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "LANG": "C.UTF-8",
+        **agent,
+        **cloud.environment(),
+        **own,
+    }
 
 
 def unpack_image(project: Path, worker: str, root: Path) -> Path:

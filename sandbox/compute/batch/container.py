@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from sandbox.compute.fargate import ENDED, unpack_image
+from sandbox.compute.fargate import ENDED, container_environment, unpack_image
 from sandbox.compute.memory import wait_within
 from sandbox.invented import ACCOUNT
 
@@ -154,22 +151,8 @@ class Container:
             shutil.rmtree(scratch, ignore_errors=True)
 
     def _environment(self) -> dict[str, str]:
-        variables = {item["name"]: item["value"] for item in self._properties.get("environment") or []}
-        for item in self._properties.get("secrets") or []:
-            secret = self._cloud.client("secretsmanager").get_secret_value(SecretId=item["valueFrom"])
-            variables[item["name"]] = secret["SecretString"]
-        if json.loads(variables.get("ENGINE", "{}")).get("kind") == "bedrock":
-            variables["ENGINE"] = '{"kind": "offline"}'  # no Bedrock on this machine; results say who answered
-        return {
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "LANG": "C.UTF-8",
-            **self._cloud.compute.fargate.agent.environment(self.task_arn),
-            **self._cloud.environment(),
-            **variables,
-            **self._variables,
-        }
+        agent = self._cloud.compute.fargate.agent.environment(self.task_arn)
+        return container_environment(self._cloud, self._properties, self._variables, agent)
 
     def _note_memory(self) -> None:
         self._out_of_memory = True
