@@ -116,7 +116,9 @@ class Jobs:
 
         Empty if it has not failed. `Refused` if there is no such job.
         """
-        progress = self._following.progress(job_id)
+        return self._why(self._following.progress(job_id))
+
+    def _why(self, progress: Progress) -> str:
         if progress.status != "FAILED":
             return ""
         job = self._following.describe(progress.jobs[-1])
@@ -213,7 +215,7 @@ class Jobs:
         progress = self._following.progress(job_id)
         if len(progress.jobs) > 1:
             return f"replaced by {progress.jobs[-1]}: {progress.status}"
-        return self.why(job_id) or progress.status
+        return self._why(progress) or progress.status
 
     def _parts(self, job_id: str, statuses: Sequence[str]) -> list[dict[str, Any]]:
         return [

@@ -9,7 +9,7 @@ import boto3
 from botocore.config import Config
 
 # SubmitJob has no token: whether a request whose answer was lost has made a job, `Once` finds out before it asks again.
-_ONCE = Config(retries={"total_max_attempts": 1, "mode": "standard"})
+ASKS_ONCE = Config(retries={"total_max_attempts": 1, "mode": "standard"})
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def clients(session: boto3.Session | None = None) -> Clients:
     session = session or boto3.Session()
     return Clients(
         batch=session.client("batch"),
-        submitting=session.client("batch", config=_ONCE),
+        submitting=session.client("batch", config=ASKS_ONCE),
         s3=session.client("s3"),
         logs=session.client("logs"),
         dynamodb=session.resource("dynamodb"),

@@ -15,12 +15,12 @@ from aws_lambda_powertools.utilities.idempotency import (
     IdempotencyConfig,
     idempotent_function,
 )
-from botocore.config import Config
 from measures import measure
 from notice import notice
 
 from batchjobs import Clients
 from batchjobs.once import Once
+from batchjobs.stack import ASKS_ONCE
 from batchjobs.successors import Successors, is_of_state_machine
 from batchjobs.worker import variables_of
 
@@ -34,7 +34,7 @@ once_an_event = IdempotencyConfig(event_key_jmespath="id", expires_after_seconds
 sns, topic = boto3.client("sns"), os.environ["TOPIC_ARN"]
 dynamodb: Any = boto3.resource("dynamodb")
 batch = boto3.client("batch")
-submitting = boto3.client("batch", config=Config(retries={"total_max_attempts": 1, "mode": "standard"}))
+submitting = boto3.client("batch", config=ASKS_ONCE)
 clients = Clients(batch=batch, submitting=submitting, s3=None, logs=None, dynamodb=dynamodb)
 successors = Successors(clients, Once(dynamodb.Table(TABLE)))
 

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from sandbox.compute.memory import wait_within
 
@@ -115,6 +115,25 @@ class ContainerProcess:
                 os.killpg(self._process.pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+
+
+def requested_variables(
+    cloud: Cloud, definition: Mapping[str, Any], overrides: Mapping[str, str], agent: Mapping[str, str]
+) -> dict[str, str]:
+    """What ECS gives to a container: the agent's, the definition's, its secrets and, on top, those of the request.
+
+    definition: of the container, in a task or in a job. agent: what the ECS agent adds.
+    """
+    secrets = cloud.client("secretsmanager")
+    return {
+        **agent,
+        **{item["name"]: item["value"] for item in definition.get("environment") or []},
+        **{
+            item["name"]: secrets.get_secret_value(SecretId=item["valueFrom"])["SecretString"]
+            for item in definition.get("secrets") or []
+        },
+        **overrides,
+    }
 
 
 def unpack_image(project: Path, worker: str, root: Path) -> Path:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sandbox.compute.agent import Agent
-from sandbox.compute.container import ContainerProcess
+from sandbox.compute.container import ContainerProcess, requested_variables
 
 if TYPE_CHECKING:
     from sandbox.cloud import Cloud
@@ -136,14 +136,10 @@ class Task:
         self._thread.start()
 
     def _variables(self) -> dict[str, str]:
-        """Environment of the container: ECS's, the definition's, its secrets, the call's overrides."""
-        variables = {item["name"]: item["value"] for item in self.container.get("environment", [])}
-        for item in self.container.get("secrets", []):
-            secret = self._cloud.client("secretsmanager").get_secret_value(SecretId=item["valueFrom"])
-            variables[item["name"]] = secret["SecretString"]
-        for override in (self.model.overrides or {}).get("containerOverrides", []):
-            variables |= {item["name"]: item["value"] for item in override.get("environment", [])}
-        return {**self._agent.environment(self.model.task_arn), **variables}
+        requested = (self.model.overrides or {}).get("containerOverrides", [])
+        overrides = {item["name"]: item["value"] for one in requested for item in one.get("environment", [])}
+        agent = self._agent.environment(self.model.task_arn)
+        return requested_variables(self._cloud, self.container, overrides, agent)
 
     def _run(self) -> None:
         with self._places:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 from task_cloud import Cloud, Stub, Task, metadata
 
 from jobs import Job
+from tests.worker_image import image, moto_server
 
 HERE = Path(__file__).parent
-REPOSITORY = HERE.parents[1]
 
 
 @pytest.fixture(scope="session")
 def moto() -> Iterator[str]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -34,14 +28,7 @@ def agent() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the image holds at its working directory, with `probe` for a worker."""
-    root = tmp_path_factory.mktemp("app")
-    (root / "workers/probe").mkdir(parents=True)
-    (root / "tmp").mkdir()
-    for shared in ("jobs", "workers/__init__.py", "workers/runtime", "workers/engines"):
-        (root / shared).symlink_to(REPOSITORY / shared)
-    (root / "workers/probe/handler.py").symlink_to(HERE / "probe.py")
-    return root
+    return image(tmp_path_factory.mktemp("app"), HERE / "probe.py")
 
 
 @pytest.fixture

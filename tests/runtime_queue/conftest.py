@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,39 +9,26 @@ from pathlib import Path
 import pytest
 from queue_cloud import QueueCloud, Task
 
+from tests.worker_image import RUNTIME, image, moto_server
+
 MANIFEST = """
 input: {type: object, required: [do], properties: {do: {type: string}, times: {type: integer, minimum: 1}}}
 """
 HERE = Path(__file__).parent
-REPOSITORY = HERE.parents[1]
 
 
 @pytest.fixture(scope="session")
 def queue_endpoint() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
     from sandbox.atomic import make_atomic
 
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     make_atomic()
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
 def queue_app(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the image holds at its working directory, with `probe` for a worker."""
-    root = tmp_path_factory.mktemp("app")
-    (root / "workers/probe").mkdir(parents=True)
-    (root / "tmp").mkdir()
-    for shared in ("workers/__init__.py", "workers/runtime"):
-        (root / shared).symlink_to(REPOSITORY / shared)
-    (root / "workers/probe/handler.py").symlink_to(HERE / "queue_probe.py")
-    (root / "workers/probe/worker.yaml").write_text(MANIFEST)
-    return root
+    return image(tmp_path_factory.mktemp("app"), HERE / "queue_probe.py", MANIFEST, RUNTIME)
 
 
 @pytest.fixture

@@ -14,9 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from moto.backends import get_backend
-from moto.s3.models import S3Backend
-
+from tests.mocked_s3 import account
 from workers.data_processor.handler import handle
 
 PRECISE = Context(prec=60)  # the usual one has fewer digits than the sums
@@ -28,11 +26,6 @@ MEASURES = [
     {"op": "min", "column": "amount"},
     {"op": "max", "column": "day", "type": "text"},
 ]
-
-
-def account() -> S3Backend:
-    """What moto holds, behind any client and its server. To ask a client instead would take longer."""
-    return get_backend("s3")["123456789012"]["aws"]
 
 
 @dataclass

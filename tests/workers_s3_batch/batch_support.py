@@ -12,20 +12,13 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from moto.backends import get_backend
-from moto.s3.models import S3Backend
-
+from tests.mocked_s3 import account
 from workers.s3_batch import handler
 from workers.s3_batch.items import Output, Source
 from workers.s3_batch.process import process
 
 ARCHIVE = "s3_batch/archive/"
 MANIFEST = f"{ARCHIVE}_manifest/"
-
-
-def account() -> S3Backend:
-    """What moto holds, behind any client and its server. To ask a client instead would take longer."""
-    return get_backend("s3")["123456789012"]["aws"]
 
 
 @dataclass

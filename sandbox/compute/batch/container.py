@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-from sandbox.compute.container import ContainerProcess
+from sandbox.compute.container import ContainerProcess, requested_variables
 from sandbox.compute.fargate import ENDED
 from sandbox.invented import ACCOUNT
 
@@ -59,8 +59,7 @@ class Container:
         options = (properties.get("logConfiguration") or {}).get("options") or {}
         self._log_group = options.get("awslogs-group", "/aws/batch/job")
         self.log_stream = f"{options.get('awslogs-stream-prefix', 'job')}/default/{self._id}"
-        declared = {item["name"]: item["value"] for item in properties.get("environment") or []}
-        self._declared, self._worker = declared, declared["WORKER"]
+        self._worker = next(item["value"] for item in properties["environment"] if item["name"] == "WORKER")
         self._container = ContainerProcess(cloud, self._worker, self._id, memory=memory, stop_seconds=STOP_SECONDS)
         self._lock = threading.Lock()
         self._stopping, self._gone = "", False
@@ -128,15 +127,8 @@ class Container:
         self._running()
 
     def _environment(self) -> dict[str, str]:
-        variables = dict(self._declared)
-        for item in self._properties.get("secrets") or []:
-            secret = self._cloud.client("secretsmanager").get_secret_value(SecretId=item["valueFrom"])
-            variables[item["name"]] = secret["SecretString"]
-        return {
-            **self._cloud.compute.fargate.agent.environment(self.task_arn),
-            **variables,
-            **self._variables,
-        }
+        agent = self._cloud.compute.fargate.agent.environment(self.task_arn)
+        return requested_variables(self._cloud, self._properties, self._variables, agent)
 
 
 class Log:
