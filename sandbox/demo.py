@@ -15,6 +15,7 @@ from sandbox.check import console, report
 from sandbox.demo_batch import big_job
 from sandbox.demo_burst import uploads
 from sandbox.demo_jobs import jobs
+from sandbox.demo_kubernetes import sources
 from sandbox.demo_report import sales_report
 from sandbox.demo_scene import Scene
 from sandbox.demo_workflow import workflow
@@ -22,7 +23,7 @@ from sandbox.deployment import Deployment, Refused, fresh_cloud
 from sandbox.receivers import Receivers, local_channels
 from sandbox.serve import tell_what_only_exists_on_aws
 
-SECTIONS = (jobs, uploads, sales_report, big_job, workflow)
+SECTIONS = (jobs, uploads, sales_report, big_job, workflow, sources)
 
 
 def demo(project: Path, stack: str) -> int:

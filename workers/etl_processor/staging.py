@@ -78,7 +78,7 @@ class Staging:
         except duckdb.OutOfMemoryException:
             raise  # which is not the file's fault
         except duckdb.Error as error:
-            reason = str(error).splitlines()[0].split(": ", 1)[-1].replace(f"'{path}'", "it")
+            reason = str(error).splitlines()[0].split(": ", 1)[-1].replace(f" '{path}'", "")
             raise BadInput(f"{name} is damaged, or no Parquet file: {reason}") from error
 
     def write(self, path: Path) -> int:
