@@ -1,12 +1,42 @@
-"""Runs one rule on one resource so that a fault in it is a finding and hides no other."""
+"""Runs rules on resources so that a fault in one is a finding and hides no other."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from policies.model import Config, Finding, Resource, ResourceRule, Rule, Stack, StackRule, refuse
+
+
+@dataclass(frozen=True)
+class Told:
+    """A finding, and the rule that has it."""
+
+    rule: Rule
+    finding: Finding
+
+
+def evaluate(
+    rules: Iterable[Rule],
+    inputs: Sequence[Resource],
+    outputs: Sequence[Resource],
+    config: Mapping[str, Config],
+) -> list[Told]:
+    """What the rules say of a stack, as the engine would have them say it.
+
+    inputs, outputs: the stack's resources with what goes into them and with what comes out.
+    config: parameters of every rule by its id, defaults included.
+    """
+    stack, told = Stack(outputs), []
+    for rule in rules:
+        if isinstance(rule, StackRule):
+            told += [Told(rule, finding) for finding in judge_in_stack(rule, stack, config[rule.id])]
+        elif isinstance(rule, ResourceRule):
+            mine = [resource for resource in inputs if resource.type in rule.types]
+            told += [Told(rule, finding) for resource in mine for finding in judge(rule, resource, config[rule.id])]
+    return told
 
 
 def judge(rule: ResourceRule, resource: Resource, config: Config) -> list[Finding]:

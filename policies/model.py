@@ -128,12 +128,23 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+class OnUnknown(StrEnum):
+    """What a rule does with a value that is not known before the update."""
+
+    FAIL = "fail"
+    ADVISE = "advise"
+    SETTLE = "settle at update"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """A rule's metadata.
 
+    theme: spot, dlq, logs, iam or baseline, which is also the pack of its own that it is in.
     description: what must hold, one sentence; stands above every finding.
-    why: what happens otherwise. steps: what to do about a finding. unknown: what an unknown value leads to.
+    why: what happens otherwise. steps: what to do about a finding.
+    on_unknown: what it does with an unknown value; unknown: which values these are, in words.
+    references: what asks the same elsewhere, such as "FSBP SQS.1", "CIS AWS Foundations 1.16".
     types: resource types that it looks at.
     parameters: name → JSON schema with `description` and `default`; what a stack may configure.
     """
@@ -147,7 +158,14 @@ class Rule:
     severity: Severity
     types: frozenset[str]
     level: Level = Level.MANDATORY
+    on_unknown: OnUnknown = OnUnknown.SETTLE
+    references: tuple[str, ...] = ()
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        """Its section, from the project's folder."""
+        return f"policies/RULES.md#{self.id}"
 
     @property
     def defaults(self) -> dict[str, Any]:

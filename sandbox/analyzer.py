@@ -71,7 +71,7 @@ class _Analyzer:
 
     def resource(self, recorded: Recorded) -> list[Violation]:
         """Remediations, then violations of the remediated inputs."""
-        properties = _inputs(recorded)
+        properties = inputs(recorded)
         asked = _asked(proto.AnalyzeRequest, recorded, properties)
         violations = []
         for remediation in self._servicer.Remediate(asked, None).remediations:
@@ -87,7 +87,7 @@ class _Analyzer:
     def stack(self, requests: Sequence[Recorded]) -> list[Violation]:
         resources = []
         for recorded in requests:
-            resource = _asked(proto.AnalyzerResource, recorded, _outputs(recorded))
+            resource = _asked(proto.AnalyzerResource, recorded, outputs(recorded))
             resource.parent = recorded.request.parent
             resource.dependencies.extend(recorded.request.dependencies)
             for name, dependencies in recorded.request.propertyDependencies.items():
@@ -141,18 +141,18 @@ def _asked(message: Any, recorded: Recorded, properties: struct_pb2.Struct) -> A
     return message(type=request.type, urn=recorded.urn, name=request.name, properties=properties, options=options)
 
 
-def _inputs(recorded: Recorded) -> struct_pb2.Struct:
+def inputs(recorded: Recorded) -> struct_pb2.Struct:
     return _struct(_without_references(json_format.MessageToDict(recorded.request.object)))
 
 
-def _outputs(recorded: Recorded) -> struct_pb2.Struct:
+def outputs(recorded: Recorded) -> struct_pb2.Struct:
     """Inputs and what the provider added.
 
     A component of the program has only the outputs that it registers, which no rule reads: its inputs stay out.
     """
     if not recorded.request.custom:
         return struct_pb2.Struct()
-    result = _inputs(recorded)
+    result = inputs(recorded)
     for name, value in recorded.outputs.items():
         if name not in result and _is_json(value):
             result.update({name: value})

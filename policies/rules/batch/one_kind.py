@@ -25,7 +25,7 @@ def check(resource: Resource, stack: Stack, _config: Config) -> Iterable[Finding
 
 RULE = StackRule(
     id="batch-queue-one-kind",
-    theme="batch",
+    theme="baseline",
     description="The compute environments of a Batch queue are all of Fargate, or all of EC2.",
     why="AWS Batch refuses a queue that mixes them, at the update, when other resources have changed already.",
     steps="Make a queue for Fargate and one for EC2, and submit each job to the one that it is for.",

@@ -27,7 +27,7 @@ def check(resource: Resource, config: Config) -> Iterable[Finding]:
 
 RULE = ResourceRule(
     id="batch-scale-to-zero",
-    theme="batch",
+    theme="baseline",
     description="A Batch compute environment keeps no instances while no job runs.",
     why="Instances that wait are paid for, day and night, on Spot as well.",
     steps="Set `min_vcpus` of the `aws.batch.ComputeEnvironment` to 0.",

@@ -43,7 +43,7 @@ def _within(resource: Resource, key: str, value: object, most: float) -> Iterabl
 
 RULE = ResourceRule(
     id="kubernetes-job-ends",
-    theme="kubernetes",
+    theme="baseline",
     description="A Job is given up in the end, is tried a certain number of times, and one of a CronJob is removed.",
     why="A Job that hangs holds its nodes for ever, and with concurrency policy Forbid keeps every later one from "
     "beginning. Finished Jobs of a CronJob fill the cluster's store. A Job that the stack itself declares needs no "

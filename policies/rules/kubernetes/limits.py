@@ -29,7 +29,7 @@ def check(resource: Resource, _config: Config) -> Iterable[Finding]:
 
 RULE = ResourceRule(
     id="kubernetes-limits",
-    theme="kubernetes",
+    theme="baseline",
     description="A container says how much CPU and memory it needs, and takes no more memory than that.",
     why="Without requests the scheduler puts a pod anywhere and the autoscaler makes no node for it; without a limit "
     "one pod takes the memory of all on its node.",

@@ -58,7 +58,7 @@ def _is_secret(value: Any) -> bool:
 
 RULE = ResourceRule(
     id="kubernetes-no-plain-secret",
-    theme="kubernetes",
+    theme="baseline",
     description="No secret stands in plain text in a variable, a ConfigMap or a Secret of the stack.",
     why="It would be in the stack's state, in every preview, and before the eyes of all who may look at a pod.",
     steps="List the variable under `secrets` of the worker, and give it its ARN in the stack.",

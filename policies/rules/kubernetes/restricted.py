@@ -76,7 +76,7 @@ def _false(resource: Resource, what: str, key: str, value: Any) -> Iterable[Find
 
 RULE = ResourceRule(
     id="kubernetes-restricted",
-    theme="kubernetes",
+    theme="baseline",
     description="A pod's containers run without root, without rights of the node, and cannot change their own files.",
     why="Who breaks out of a container that is privileged, or root, has the node, and with it the roles of all pods "
     "there. Pods need none of it; the namespace's Pod Security would refuse most, but only when a Job makes its pods.",
