@@ -1,9 +1,5 @@
-"""The pack with every rule: `pulumi preview --policy-pack policies`.
+"""The pack with every rule: `pulumi preview --policy-pack policies`."""
 
-This file belongs to the policy SDK, which runs it and reads a port from its output. Nothing else may print.
-"""
-
-import os
 import sys
 from pathlib import Path
 
@@ -15,21 +11,10 @@ def main() -> None:
     # would stand before those of other packages.
     sys.path[:] = [str(HERE.parent), *(entry for entry in sys.path if Path(entry).resolve() != HERE)]
 
-    from pulumi_policy import EnforcementLevel, PolicyPack
-
-    from policies.adapter import sdk_policies
+    from policies.pack import start
     from policies.rules import RULES
-    from policies.settings import LEVEL, ConfigError, initial_config
 
-    try:
-        config = initial_config(os.environ.get("PULUMI_STACK", ""))
-    except ConfigError as error:
-        sys.exit(str(error))
-    PolicyPack(
-        name="serverless-batch",
-        policies=sdk_policies(RULES),
-        initial_config={name: {**entry, LEVEL: EnforcementLevel(entry[LEVEL])} for name, entry in config.items()},
-    )
+    start("serverless-batch", RULES)
 
 
 if __name__ == "__main__":  # importing must not start the pack: it never returns

@@ -10,7 +10,11 @@ import pulumi_policy as sdk
 from pulumi_policy import proxy
 
 from policies.evaluation import fault, judge, judge_in_stack
+from policies.exemptions import Exemptions, told
 from policies.model import (
+    EXEMPT,
+    EXEMPT_IN_STACK,
+    STALE_EXEMPTION,
     UNKNOWN,
     UNSETTLED,
     UNSETTLED_IN_STACK,
@@ -22,66 +26,103 @@ from policies.model import (
     StackRule,
 )
 
+LATER = "What a rule asks is known only when the update runs, so the rule answers then and not at preview."
+LEFT_OUT = "A finding that is exempt by the stack's configuration stops nothing, and is told all the same."
+STALE = "Every exemption is needed: it has not expired, and covers something that its rule finds."
+Tell = Callable[[sdk.ReportViolation], None]
 MARKERS = frozenset(getattr(proxy, name) for name in dir(proxy) if name.startswith("UNKNOWN_"))
 
 
-def sdk_policies(rules: Iterable[Rule]) -> list[sdk.Policy]:
-    """One SDK policy a rule, so that each has its own level and configuration, and two that tell what is unsettled.
+def sdk_policies(rules: Iterable[Rule], exemptions: Exemptions) -> list[sdk.Policy]:
+    """One SDK policy a rule, so that each has its own level and configuration, and some that tell of the rules.
 
-    The SDK has one level for all that a policy reports, so what a mandatory rule cannot judge before the update is
-    told by an advisory policy of its own. The SDK runs policies in their order, all for one resource in one thread.
+    The SDK has one level for all that a policy reports, so what a mandatory rule cannot judge before the update, and
+    what is exempt from it, is told by advisory policies of their own. The SDK runs policies in their order, all for one
+    resource in one thread, and those for the whole stack last.
     """
-    here, in_stack = _Unsettled(), _Unsettled()
+    here, in_stack = _Telling(exemptions), _Telling(exemptions)
     policies = [
         _resource_policy(rule, here) if isinstance(rule, ResourceRule) else _stack_policy(rule, in_stack)
         for rule in rules
         if isinstance(rule, ResourceRule | StackRule)
     ]
-    description = "What a rule asks is known only when the update runs, so the rule answers then and not at preview."
     return [
         *policies,
-        sdk.ResourceValidationPolicy(
-            name=UNSETTLED,
-            description=description,
-            enforcement_level=sdk.EnforcementLevel.ADVISORY,
-            severity=sdk.Severity.LOW,
-            validate=lambda _, report: here.tell(report),
-        ),
-        sdk.StackValidationPolicy(
-            name=UNSETTLED_IN_STACK,
-            description=description,
-            enforcement_level=sdk.EnforcementLevel.ADVISORY,
-            severity=sdk.Severity.LOW,
-            validate=lambda _, report: in_stack.tell(report),
-        ),
+        _advice(UNSETTLED, LATER, here.tell_unsettled),
+        _advice(EXEMPT, LEFT_OUT, here.tell_exempt),
+        _stack_advice(UNSETTLED_IN_STACK, LATER, in_stack.tell_unsettled),
+        _stack_advice(EXEMPT_IN_STACK, LEFT_OUT, in_stack.tell_exempt),
+        _stack_advice(STALE_EXEMPTION, STALE, lambda report: _tell_stale(exemptions, report)),
     ]
 
 
-class _Unsettled(threading.local):
-    """Findings of the policies that ran before, in this thread, on the resource or stack at hand."""
+def _advice(name: str, description: str, tell: Tell) -> sdk.Policy:
+    return sdk.ResourceValidationPolicy(
+        name=name,
+        description=description,
+        enforcement_level=sdk.EnforcementLevel.ADVISORY,
+        severity=sdk.Severity.LOW,
+        validate=lambda _, report: tell(report),
+    )
 
-    def __init__(self) -> None:
-        self.waiting: dict[tuple[str, str], list[str]] = {}
 
-    def note(self, rule: Rule, finding: Finding) -> None:
-        self.waiting.setdefault((finding.urn, finding.message), []).append(rule.id)
+def _stack_advice(name: str, description: str, tell: Tell) -> sdk.Policy:
+    return sdk.StackValidationPolicy(
+        name=name,
+        description=description,
+        enforcement_level=sdk.EnforcementLevel.ADVISORY,
+        severity=sdk.Severity.LOW,
+        validate=lambda _, report: tell(report),
+    )
 
-    def tell(self, report: sdk.ReportViolation) -> None:
-        """Report once what several rules ask."""
-        waiting, self.waiting = self.waiting, {}
+
+def _tell_stale(exemptions: Exemptions, report: sdk.ReportViolation) -> None:
+    for complaint in exemptions.complaints():
+        report(complaint, None)
+
+
+class _Telling(threading.local):
+    """Of the policies that ran before, in this thread, on the resource or stack at hand: what they leave to others."""
+
+    def __init__(self, exemptions: Exemptions) -> None:
+        self._exemptions = exemptions
+        self._unsettled: dict[tuple[str, str], list[str]] = {}
+        self._exempt: list[tuple[str, str]] = []
+
+    def report(self, rule: Rule, findings: Iterable[Finding], report: sdk.ReportViolation) -> None:
+        """Report what the rule itself has to say; keep the rest."""
+        for finding in findings:
+            if exemption := self._exemptions.of(rule.id, finding):
+                self._exempt.append((told(exemption, finding), finding.urn))
+            elif finding.settled:
+                report(finding.message, finding.urn)
+            else:
+                self._unsettled.setdefault((finding.urn, finding.message), []).append(rule.id)
+
+    def is_exempt(self, rule: Rule, urn: str) -> bool:
+        return self._exemptions.covers(rule.id, urn)
+
+    def tell_unsettled(self, report: sdk.ReportViolation) -> None:
+        """Once what several rules ask."""
+        waiting, self._unsettled = self._unsettled, {}
         for (urn, message), rules in waiting.items():
             report(f"{message} ({', '.join(rules)})", urn)
 
+    def tell_exempt(self, report: sdk.ReportViolation) -> None:
+        waiting, self._exempt = self._exempt, []
+        for message, urn in waiting:
+            report(message, urn)
 
-def _resource_policy(rule: ResourceRule, unsettled: _Unsettled) -> sdk.Policy:
+
+def _resource_policy(rule: ResourceRule, telling: _Telling) -> sdk.Policy:
     def validate(args: sdk.ResourceValidationArgs, report: sdk.ReportViolation) -> None:
         if args.resource_type not in rule.types:
             return
         findings = _guarded(rule, args, lambda resource: judge(rule, resource, args.get_config()))
-        _report(rule, findings, report, unsettled)
+        telling.report(rule, findings, report)
 
     def remediate(args: sdk.ResourceValidationArgs) -> Mapping[str, Any] | None:
-        if rule.remedy is None or args.resource_type not in rule.types:
+        if rule.remedy is None or args.resource_type not in rule.types or telling.is_exempt(rule, args.urn):
             return None
         try:
             changes = rule.remedy(_resource(args), args.get_config())
@@ -99,20 +140,12 @@ def _resource_policy(rule: ResourceRule, unsettled: _Unsettled) -> sdk.Policy:
     return sdk.ResourceValidationPolicy(**_metadata(rule), validate=validate, remediate=remedy)
 
 
-def _stack_policy(rule: StackRule, unsettled: _Unsettled) -> sdk.Policy:
+def _stack_policy(rule: StackRule, telling: _Telling) -> sdk.Policy:
     def validate(args: sdk.StackValidationArgs, report: sdk.ReportViolation) -> None:
         stack = Stack([_resource(resource) for resource in args.resources])
-        _report(rule, judge_in_stack(rule, stack, args.get_config()), report, unsettled)
+        telling.report(rule, judge_in_stack(rule, stack, args.get_config()), report)
 
     return sdk.StackValidationPolicy(**_metadata(rule), validate=validate)
-
-
-def _report(rule: Rule, findings: Sequence[Finding], report: sdk.ReportViolation, unsettled: _Unsettled) -> None:
-    for finding in findings:
-        if finding.settled:
-            report(finding.message, finding.urn)
-        else:
-            unsettled.note(rule, finding)
 
 
 def _guarded(rule: Rule, args: sdk.ResourceValidationArgs, check: Callable[[Resource], list[Finding]]) -> list[Finding]:
@@ -131,7 +164,8 @@ def _metadata(rule: Rule) -> dict[str, Any]:
         "severity": sdk.Severity(rule.severity),
         "config_schema": sdk.PolicyConfigSchema({name: dict(schema) for name, schema in rule.parameters.items()}),
         "remediation_steps": rule.steps,
-        "tags": [rule.theme],
+        "tags": [rule.theme, *rule.references],
+        "url": rule.url,
     }
 
 

@@ -13,6 +13,10 @@ Config = Mapping[str, Any]
 # The advisory policies that tell what a rule cannot judge before the update: of a resource, and of the stack.
 UNSETTLED: Final = "settled-at-update"
 UNSETTLED_IN_STACK: Final = "settled-at-update-in-stack"
+# Those that tell what an exemption covers, and which exemptions have expired or cover nothing.
+EXEMPT: Final = "exempt"
+EXEMPT_IN_STACK: Final = "exempt-in-stack"
+STALE_EXEMPTION: Final = "exemption-is-needed"
 
 
 class Unknown:

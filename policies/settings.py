@@ -2,72 +2,108 @@
 
 from __future__ import annotations
 
-import difflib
 import json
+import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from policies.model import UNSETTLED, UNSETTLED_IN_STACK, Level
+import jsonschema
+
+from policies import exemptions
+from policies.exemptions import Exemption
+from policies.model import EXEMPT, EXEMPT_IN_STACK, STALE_EXEMPTION, UNSETTLED, UNSETTLED_IN_STACK, Level, Rule
 from policies.rules import RULES
+from policies.words import nearest
 
 FOLDER = Path(__file__).parent / "config"
 ALL = "all"  # the engine's word for the level of every rule
 LEVEL = "enforcementLevel"
+EXEMPTIONS = "exemptions"
+VARIABLE = "POLICIES_CONFIG"  # a folder of other stacks' files, for programs that are not this one
+TELLING = (UNSETTLED, UNSETTLED_IN_STACK, EXEMPT, EXEMPT_IN_STACK, STALE_EXEMPTION)
+"""Policies that are no rules."""
 
 
 class ConfigError(ValueError):
     """The configuration of the rules cannot be used; the text names the file and everything that is wrong in it."""
 
 
-def load(stack: str, folder: Path = FOLDER) -> dict[str, Any]:
-    """Rule → level, or an object of `enforcementLevel` and parameters. A stack without a file has every default.
+@dataclass(frozen=True)
+class StackConfig:
+    """rules: by id the level, or an object of `enforcementLevel` and parameters."""
+
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    exemptions: tuple[Exemption, ...] = ()
+
+    def parameters(self) -> dict[str, dict[str, Any]]:
+        """Of every rule, defaults included."""
+        return {rule.id: {**rule.defaults, **self._given(rule.id)} for rule in RULES}
+
+    def levels(self) -> dict[str, Level]:
+        """Of every rule."""
+        everywhere = self.rules.get(ALL)
+        return {rule.id: Level(self.entry(rule.id).get(LEVEL, everywhere or rule.level)) for rule in RULES}
+
+    def entry(self, rule: str) -> Mapping[str, Any]:
+        """Level and parameters, as far as they are given."""
+        entry = self.rules.get(rule, {})
+        return {LEVEL: entry} if isinstance(entry, str) else entry
+
+    def _given(self, rule: str) -> dict[str, Any]:
+        return {name: value for name, value in self.entry(rule).items() if name != LEVEL}
+
+
+def load(stack: str, folder: Path | None = None) -> StackConfig:
+    """What the stack's file says, in `folder` or where the environment points. Without a file, every default.
 
     Raises ConfigError: the engine itself ignores what it does not know, a misspelt rule or parameter too.
     """
-    file = folder / f"{stack}.json"
+    file = (folder or Path(os.environ.get(VARIABLE) or FOLDER)) / f"{stack}.json"
     if not file.exists():
-        return {}
+        return StackConfig()
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ConfigError(f"{file}: not readable as JSON: {error}") from error
     problems = list(_problems(config))
+    entries = config.pop(EXEMPTIONS, []) if isinstance(config, dict) else []
+    found, wrong = exemptions.read(entries, (rule.id for rule in RULES))
+    problems += [f"  {text}" for text in wrong]
     if problems:
         raise ConfigError("\n".join([f"{file}: the rules cannot be configured like this", *problems]))
-    return config
+    return StackConfig(config, tuple(found))
 
 
-def initial_config(stack: str, folder: Path = FOLDER) -> dict[str, Any]:
-    """The same for `PolicyPack(initial_config=...)`.
+def initial_config(config: StackConfig, rules: Iterable[Rule] = RULES) -> dict[str, Any]:
+    """The same of these rules for `PolicyPack(initial_config=...)`.
 
-    Every rule gets a level: the engine reads one that is not given as "advisory".
+    Every policy gets a level: the engine reads one that is not given as "advisory".
     """
-    config = load(stack, folder)
-    everywhere = config.get(ALL)
-    result: dict[str, Any] = {}
-    for name, default in _levels().items():
-        entry = config.get(name, {})
-        entry = {LEVEL: entry} if isinstance(entry, str) else dict(entry)
-        result[name] = {LEVEL: everywhere or default, **entry}
-    return result
-
-
-def _levels() -> dict[str, str]:
-    return {rule.id: rule.level.value for rule in RULES} | dict.fromkeys((UNSETTLED, UNSETTLED_IN_STACK), "advisory")
+    everywhere = config.rules.get(ALL)
+    return {
+        name: {LEVEL: everywhere or default, **config.entry(name)}
+        for name, default in [
+            *((rule.id, rule.level.value) for rule in rules),
+            *((name, Level.ADVISORY.value) for name in TELLING),
+        ]
+    }
 
 
 def _problems(config: Any) -> Iterable[str]:
     if not isinstance(config, Mapping):
         yield "  must be an object of rules"
         return
-    parameters: dict[str, Iterable[str]] = dict.fromkeys(_levels(), ())
+    parameters: dict[str, Iterable[str]] = dict.fromkeys(TELLING, ())
     parameters |= {rule.id: rule.parameters for rule in RULES}
     for name, entry in config.items():
+        if name == EXEMPTIONS:
+            continue
         if name == ALL or isinstance(entry, str):
             yield from _level(name, entry)
         if name != ALL and name not in parameters:
-            yield f"  {name}: there is no such rule{_nearest(name, parameters)}"
+            yield f"  {name}: there is no such rule{nearest(name, [*parameters, EXEMPTIONS])}"
             continue
         if isinstance(entry, str) or name == ALL:
             continue
@@ -78,15 +114,18 @@ def _problems(config: Any) -> Iterable[str]:
             if key == LEVEL:
                 yield from _level(f"{name}.{key}", value)
             elif key not in parameters[name]:
-                yield f"  {name}.{key}: there is no such parameter{_nearest(key, [*parameters[name], LEVEL])}"
+                yield f"  {name}.{key}: there is no such parameter{nearest(key, [*parameters[name], LEVEL])}"
+            else:
+                yield from _value(name, key, value)
+
+
+def _value(rule: str, parameter: str, value: Any) -> Iterable[str]:
+    [schema] = [one.parameters[parameter] for one in RULES if one.id == rule]
+    for error in jsonschema.Draft7Validator(schema).iter_errors(value):
+        yield f"  {rule}.{'.'.join([parameter, *map(str, error.absolute_path)])}: {error.message}"
 
 
 def _level(where: str, value: Any) -> Iterable[str]:
     levels = [level.value for level in Level]
     if value not in levels:
         yield f"  {where}: {value!r} is no level; the levels are {', '.join(levels)}"
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(word, list(known), 1, 0.4)
-    return f"; did you mean {found[0]}?" if found else ""

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import jsonschema
 import pulumi_policy
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime import proto
@@ -18,8 +17,10 @@ from pulumi.runtime.rpc import _special_resource_sig, _special_sig_key
 from pulumi_policy.policy import _PolicyAnalyzerServicer
 
 from policies.adapter import sdk_policies
+from policies.exemptions import Exemptions
 from policies.model import Rule
 from policies.rules import RULES
+from policies.settings import LEVEL, StackConfig, initial_config
 
 if TYPE_CHECKING:
     from sandbox.program import Recorded
@@ -46,14 +47,11 @@ class Violation:
     message: str
 
 
-def analyze(
-    requests: Sequence[Recorded], *, config: Mapping[str, Any], rules: Iterable[Rule] = RULES
-) -> list[Violation]:
+def analyze(requests: Sequence[Recorded], config: StackConfig, *, rules: Iterable[Rule] = RULES) -> list[Violation]:
     """Every violation, in the order of the registrations, those of the whole stack last.
 
     requests: of a run in preview mode (its unknown values are in the requests) or of one in update mode.
     config: what a stack configures, as `policies.settings.load` gives it.
-    Raises ValueError if a configured value is not what its rule takes.
     """
     analyzer = _Analyzer(rules, config)
     found = [violation for recorded in requests for violation in analyzer.resource(recorded)]
@@ -61,13 +59,16 @@ def analyze(
 
 
 class _Analyzer:
-    def __init__(self, rules: Iterable[Rule], config: Mapping[str, Any]):
+    def __init__(self, rules: Iterable[Rule], config: StackConfig):
+        rules = tuple(rules)
+        served = sdk_policies(rules, Exemptions(config.exemptions))
         self._servicer = _PolicyAnalyzerServicer(
-            "serverless-batch", "0.0.1", sdk_policies(rules), pulumi_policy.EnforcementLevel.ADVISORY
+            "serverless-batch", "0.0.1", served, pulumi_policy.EnforcementLevel.ADVISORY
         )
         policies = self._servicer.GetAnalyzerInfo(empty_pb2.Empty(), None).policies
         self._descriptions = {policy.name: policy.description for policy in policies}
-        self._servicer.Configure(proto.ConfigureAnalyzerRequest(policyConfig=_configured(policies, config)), None)
+        chosen = _configured(policies, initial_config(config, rules))
+        self._servicer.Configure(proto.ConfigureAnalyzerRequest(policyConfig=chosen), None)
 
     def resource(self, recorded: Recorded) -> list[Violation]:
         """Remediations, then violations of the remediated inputs."""
@@ -110,21 +111,14 @@ class _Analyzer:
 
 
 def _configured(policies: Iterable[Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """Configuration of every policy: its defaults, then the stack's, checked against its schema, as the engine does."""
-    levels = {level: number for number, level in LEVELS.items()}
-    problems, result = [], {}
+    """Level and values of every policy, defaults filled in, as the engine does."""
+    levels, result = {level: number for number, level in LEVELS.items()}, {}
     for policy in policies:
         schema = json_format.MessageToDict(policy.configSchema).get("properties", {})
-        entry = config.get(policy.name, {})
-        entry = {"enforcementLevel": entry} if isinstance(entry, str) else dict(entry)
-        everywhere = config.get("all", LEVELS[policy.enforcementLevel])
-        level = entry.pop("enforcementLevel", everywhere)
+        entry = dict(config[policy.name])
+        level = levels[entry.pop(LEVEL)]
         values = {name: one["default"] for name, one in schema.items() if "default" in one} | entry
-        errors = jsonschema.Draft7Validator({"type": "object", "properties": schema}).iter_errors(values)
-        problems += [f"{policy.name}.{'.'.join(map(str, e.absolute_path))}: {e.message}" for e in errors]
-        result[policy.name] = proto.PolicyConfig(enforcementLevel=levels[level], properties=_struct(values))
-    if problems:
-        raise ValueError("\n".join(problems))
+        result[policy.name] = proto.PolicyConfig(enforcementLevel=level, properties=_struct(values))
     return result
 
 

@@ -37,7 +37,7 @@ def check(project: Path, stack: str) -> int:
     engine = Invented(config.get("aws:region", ""))
     preview = preview_violations(project, stack, config)
     update = run(project, stack, config, engine)
-    violations = analyze(update.resources, config=load(stack))
+    violations = analyze(update.resources, load(stack))
     console.print(f"Stack [bold]{stack}[/]: {len(update.resources)} resources.")
     for line in agenda(parse_settings(config, stack, project).workers, dt.datetime.now(dt.UTC)):
         console.print(line, markup=False)
@@ -48,7 +48,7 @@ def preview_violations(project: Path, stack: str, config: Mapping[str, str]) -> 
     """What the policies say before anything exists."""
     rules = load(stack)  # before the program, which takes longer to be refused
     engine: Engine = Invented(config.get("aws:region", ""))
-    return analyze(run(project, stack, config, engine, preview=True).resources, config=rules)
+    return analyze(run(project, stack, config, engine, preview=True).resources, rules)
 
 
 def report(phases: Mapping[str, list[Violation]]) -> bool:

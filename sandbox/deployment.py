@@ -26,7 +26,7 @@ class Deployment:
         if any(violation.level == "mandatory" for violation in self.violations["preview"]):
             raise Refused(self.violations)
         self.run: Run = run(project, stack, config, cloud)
-        self.violations["update"] = analyze(self.run.resources, config=load(stack))
+        self.violations["update"] = analyze(self.run.resources, load(stack))
 
     @property
     def has_api(self) -> bool:

@@ -4,3 +4,8 @@ from policies.model import Rule
 from policies.rules import batch, dlq, iam, kubernetes, logs, spot
 
 RULES: tuple[Rule, ...] = (*spot.RULES, *batch.RULES, *kubernetes.RULES, *dlq.RULES, *logs.RULES, *iam.RULES)
+
+
+def of_theme(theme: str) -> tuple[Rule, ...]:
+    """The rules of one theme, which are a pack of their own."""
+    return tuple(rule for rule in RULES if rule.theme == theme)

@@ -8,6 +8,7 @@ from batch_component_support import QUEUES, SECRET, batch, worker
 from component_support import ACCOUNT, REGION, SITE, Declared, policy, variables
 
 from components.batch_jobs import BatchTier
+from policies.settings import StackConfig
 from sandbox.analyzer import analyze
 
 DEFINITION = "aws:batch/jobDefinition:JobDefinition"
@@ -185,7 +186,7 @@ def test_at_preview_a_policy_can_read_every_container() -> None:
 
 def test_the_policies_accept_what_it_declares() -> None:
     for preview in (True, False):
-        assert analyze(batch(worker(tiers=TIERS), preview=preview).run.resources, config={}) == []
+        assert analyze(batch(worker(tiers=TIERS), preview=preview).run.resources, StackConfig()) == []
 
 
 def test_every_queue_of_the_workers_kind_may_be_asked_for(found: Declared) -> None:

@@ -9,6 +9,7 @@ from component_support import ACCOUNT, REGION, SITE, UNKNOWN, Declared, policy
 
 from components.batch_settings import BatchQueue, Shares
 from components.instances import FAMILIES, USABLE, check_instance_size
+from policies.settings import StackConfig
 from sandbox.analyzer import analyze
 
 ENVIRONMENT, QUEUE = "aws:batch/computeEnvironment:ComputeEnvironment", "aws:batch/jobQueue:JobQueue"
@@ -173,7 +174,7 @@ def test_the_order_of_the_environments_is_known_at_preview() -> None:
 
 def test_the_policies_accept_what_it_declares() -> None:
     for preview in (True, False):
-        assert analyze(batch(preview=preview).run.resources, config={}) == []
+        assert analyze(batch(preview=preview).run.resources, StackConfig()) == []
 
 
 @pytest.mark.parametrize("family", FAMILIES)

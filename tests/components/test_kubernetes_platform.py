@@ -506,13 +506,13 @@ def test_what_the_clusters_version_would_refuse_is_told_before_anything_is_made(
 def test_every_policy_passes_on_an_existing_and_on_a_new_cluster(make: Make, compute: str, preview: bool) -> None:
     kubernetes = EXISTING if compute == "existing" else new(compute=compute)
     found = make(kubernetes, override={"secrets": {"WAREHOUSE_URL": SECRET}}, preview=preview)
-    violations = analyze(found.run.resources, config=load("dev"))
+    violations = analyze(found.run.resources, load("dev"))
     assert [(violation.policy, violation.message) for violation in violations] == []
 
 
 def test_a_policy_sees_what_is_in_a_clusters_objects(make: Make) -> None:
     found = make(manifest=MANIFEST.replace('LEVEL: "3"', "DB_PASSWORD: hush"))
-    [violation] = analyze(found.run.resources, config=load("dev"))
+    [violation] = analyze(found.run.resources, load("dev"))
     assert (violation.policy, violation.level) == ("kubernetes-no-plain-secret", "mandatory")
 
 

@@ -10,6 +10,7 @@ from component_support import ACCOUNT, PROJECT, SITE, Declared, packed, policy
 from queue_worker_support import queue_workers, worker
 
 from components.queue_worker import SCALING_KEYS, outermost, overlaps
+from policies.settings import StackConfig
 from sandbox.analyzer import analyze
 from scaling.catalogue import read_workers
 from scaling.memory import Memory
@@ -242,4 +243,4 @@ def test_an_overlap_is_told_and_allowed(caplog: pytest.LogCaptureFixture) -> Non
 def test_every_policy_passes_also_before_anything_exists(found: Declared) -> None:
     before = queue_workers(*WORKERS, load_generator=True, preview=True)
     for run in (before.run, found.run):
-        assert analyze(run.resources, config={"spot-ecs-service": {"minShare": 100}}) == []
+        assert analyze(run.resources, StackConfig({"spot-ecs-service": {"minShare": 100}})) == []

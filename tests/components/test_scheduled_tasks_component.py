@@ -12,6 +12,7 @@ from component_support import PROJECT, SITE, Declared, packed
 from job_support import Surroundings, with_runner, worker
 
 from components.scheduled_tasks import ScheduledTask, ScheduledTasks, ScheduledTasksArgs
+from policies.settings import StackConfig
 from sandbox.analyzer import analyze
 
 LAMBDA, SCHEDULE = "aws:lambda/function:Function", "aws:scheduler/schedule:Schedule"
@@ -219,4 +220,4 @@ def test_a_run_that_is_missed_or_fails_raises_an_alarm(
 def test_every_policy_passes_also_before_anything_exists(found: Declared) -> None:
     before = scheduled_tasks(task("daily_report"), preview=True)
     for run in (before.run, found.run):
-        assert analyze(run.resources, config={"spot-launcher": {"minShare": 50}}) == []
+        assert analyze(run.resources, StackConfig({"spot-launcher": {"minShare": 50}})) == []

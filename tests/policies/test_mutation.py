@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -29,16 +28,7 @@ def world(stack: str, phase: str) -> World:
     config = engine_config(PROJECT, stack)
     recorded = run(PROJECT, stack, config, Invented(config["aws:region"]), preview=phase == "preview").resources
     inputs, outputs = plain_resources(recorded)
-    chosen = load(stack)
-    parameters = {
-        rule.id: rule.defaults | {k: v for k, v in _entry(chosen.get(rule.id)) if k in rule.parameters}
-        for rule in RULES
-    }
-    return World(stack, phase, inputs, outputs, parameters)
-
-
-def _entry(given: object) -> Iterator[tuple[str, object]]:
-    yield from given.items() if isinstance(given, dict) else ()
+    return World(stack, phase, inputs, outputs, load(stack).parameters())
 
 
 @pytest.mark.parametrize("phase", PHASES)

@@ -13,22 +13,24 @@ from pulumi.runtime import proto
 from pulumi.runtime.proto import analyzer_pb2_grpc
 
 from policies.document import FILE, render
-from policies.model import UNSETTLED, UNSETTLED_IN_STACK
+from policies.model import Level
 from policies.rules import RULES
-from policies.settings import FOLDER, ConfigError, initial_config, load
+from policies.settings import FOLDER, TELLING, ConfigError, StackConfig, initial_config, load
 
 POLICIES = FOLDER.parent
+THEMES = ("spot", "dlq", "logs", "iam", "baseline")
+LEVELS = {Level.ADVISORY: proto.ADVISORY, Level.MANDATORY: proto.MANDATORY}
 
 
 @pytest.fixture
 def pack(monkeypatch):
-    """Starts the pack as the language host does; gives its output and its channel."""
+    """Starts a pack as the language host does; gives its output and its channel."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(stack: str) -> subprocess.Popen[str]:
+    def start(stack: str, folder: Path = POLICIES) -> subprocess.Popen[str]:
         monkeypatch.setenv("PULUMI_STACK", stack)
-        command = [sys.executable, "-u", "-m", "pulumi.policy", "127.0.0.1:1", str(POLICIES)]
-        process = subprocess.Popen(command, cwd=POLICIES, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        command = [sys.executable, "-u", "-m", "pulumi.policy", "127.0.0.1:1", str(folder)]
+        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         started.append(process)
         return process
 
@@ -44,15 +46,28 @@ def test_the_pack_starts_prints_its_port_and_knows_every_rule_at_the_stacks_leve
     assert port.isdigit()
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         info = analyzer_pb2_grpc.AnalyzerStub(channel).GetAnalyzerInfo(empty_pb2.Empty())
-    assert [policy.name for policy in info.policies] == [*(r.id for r in RULES), UNSETTLED, UNSETTLED_IN_STACK]
+    assert {policy.name for policy in info.policies} == {*(r.id for r in RULES), *TELLING}
     assert all(policy.description and policy.severity for policy in info.policies)
     # A rule that is configured without a level would become advisory: the engine reads a missing level as 0.
     assert {name: c.enforcementLevel for name, c in info.initialConfig.items()} == {
-        **{rule.id: proto.MANDATORY for rule in RULES},
-        UNSETTLED: proto.ADVISORY,
-        UNSETTLED_IN_STACK: proto.ADVISORY,
+        **{rule.id: LEVELS[rule.level] for rule in RULES},
+        **dict.fromkeys(TELLING, proto.ADVISORY),
     }
     assert info.initialConfig["log-retention"].properties["maxDays"] == 365
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_a_theme_is_a_pack_of_its_own(pack, theme):
+    process = pack("prod", POLICIES / "packs" / theme)
+    with grpc.insecure_channel(f"127.0.0.1:{process.stdout.readline().strip()}") as channel:
+        info = analyzer_pb2_grpc.AnalyzerStub(channel).GetAnalyzerInfo(empty_pb2.Empty())
+    assert info.name == f"serverless-batch-{theme}"
+    assert {policy.name for policy in info.policies} - set(TELLING) == {r.id for r in RULES if r.theme == theme}
+
+
+def test_every_rule_is_in_the_pack_of_a_theme():
+    assert {rule.theme for rule in RULES} <= set(THEMES)
+    assert sorted(path.name for path in (POLICIES / "packs").iterdir() if path.is_dir()) == sorted(THEMES)
 
 
 def test_importing_the_pack_starts_nothing():
@@ -97,8 +112,8 @@ def test_the_stacks_configurations_can_be_read(file: Path):
 
 
 def test_a_stack_without_a_file_has_every_default():
-    assert load("nobody") == {}
-    assert initial_config("nobody")["sqs-dlq"] == {"enforcementLevel": "mandatory"}
+    assert load("nobody") == StackConfig()
+    assert initial_config(load("nobody"))["sqs-dlq"] == {"enforcementLevel": "mandatory"}
 
 
 def write(folder: Path, config) -> Path:
@@ -108,7 +123,7 @@ def write(folder: Path, config) -> Path:
 
 def test_a_level_for_all_gives_way_to_a_rules_own(tmp_path):
     config = {"all": "advisory", "sqs-dlq": "mandatory", "log-retention": {"maxDays": 7}}
-    result = initial_config("s", write(tmp_path, config))
+    result = initial_config(load("s", write(tmp_path, config)))
     assert result["sqs-dlq"] == {"enforcementLevel": "mandatory"}
     assert result["log-retention"] == {"enforcementLevel": "advisory", "maxDays": 7}
 
@@ -116,7 +131,7 @@ def test_a_level_for_all_gives_way_to_a_rules_own(tmp_path):
 def test_everything_wrong_with_a_configuration_is_told_at_once(tmp_path):
     config = {
         "sqs-dql": "mandatory", "log-retention": {"maxDay": 7}, "iam-no-admin": "forbidden", "all": 3,
-        "spot-launcher": 7, "spot-ecs-service": {"enforcementLevel": "maybe"},
+        "spot-launcher": 7, "spot-ecs-service": {"enforcementLevel": "maybe", "minShare": "most"},
     }  # fmt: skip
     with pytest.raises(ConfigError) as error:
         load("s", write(tmp_path, config))
@@ -128,6 +143,7 @@ def test_everything_wrong_with_a_configuration_is_told_at_once(tmp_path):
     assert "all: 3 is no level" in text
     assert "spot-launcher: must be a level or an object of parameters" in text
     assert "spot-ecs-service.enforcementLevel: 'maybe' is no level" in text
+    assert "spot-ecs-service.minShare: 'most' is not of type 'number'" in text
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "7"])
