@@ -28,6 +28,11 @@ class Exemption:
     def covers(self, rule: str, urn: str) -> bool:
         return rule == self.rule and fnmatch.fnmatchcase(urn, self.urn)
 
+    @property
+    def terms(self) -> str:
+        """Who answers for it, until when and why."""
+        return f"{self.owner}, until {self.expires}: {self.reason.rstrip('.')}"
+
     def __str__(self) -> str:
         return f"{self.rule} on {self.urn}"
 
@@ -68,8 +73,7 @@ class Exemptions:
 
 def told(exemption: Exemption, finding: Finding) -> str:
     """How a finding that is exempt is told."""
-    who = f"{exemption.owner}, until {exemption.expires}: {exemption.reason}"
-    return f"exempt from {exemption.rule} ({who.rstrip('.')}). {finding.message}"
+    return f"exempt from {exemption.rule} ({exemption.terms}). {finding.message}"
 
 
 def read(entries: Any, rules: Iterable[str]) -> tuple[list[Exemption], list[str]]:

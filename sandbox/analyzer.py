@@ -140,12 +140,9 @@ def inputs(recorded: Recorded) -> struct_pb2.Struct:
 
 
 def outputs(recorded: Recorded) -> struct_pb2.Struct:
-    """Inputs and what the provider added.
-
-    A component of the program has only the outputs that it registers, which no rule reads: its inputs stay out.
-    """
+    """Inputs and what the provider added; of a component of the program only the outputs that it registers."""
     if not recorded.request.custom:
-        return struct_pb2.Struct()
+        return _struct(_without_references(recorded.registered))
     result = inputs(recorded)
     for name, value in recorded.outputs.items():
         if name not in result and _is_json(value):

@@ -6,6 +6,7 @@ import datetime as dt
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -33,15 +34,27 @@ def check(project: Path, stack: str) -> int:
 
     1 if anything is refused.
     """
-    config = engine_config(project, stack)
-    engine = Invented(config.get("aws:region", ""))
-    preview = preview_violations(project, stack, config)
-    update = run(project, stack, config, engine)
-    violations = analyze(update.resources, load(stack))
-    console.print(f"Stack [bold]{stack}[/]: {len(update.resources)} resources.")
-    for line in agenda(parse_settings(config, stack, project).workers, dt.datetime.now(dt.UTC)):
+    judged = judge(project, stack)
+    console.print(f"Stack [bold]{stack}[/]: {judged.resources} resources.")
+    for line in agenda(parse_settings(engine_config(project, stack), stack, project).workers, dt.datetime.now(dt.UTC)):
         console.print(line, markup=False)
-    return 0 if report({"preview": preview, "update": violations}) else 1
+    return 0 if report(judged.violations) else 1
+
+
+@dataclass(frozen=True)
+class Judged:
+    """resources: how many the stack has. violations: what the policies say, by phase."""
+
+    resources: int
+    violations: Mapping[str, list[Violation]]
+
+
+def judge(project: Path, stack: str) -> Judged:
+    """What the policies say of a stack, as a preview and as an update."""
+    config = engine_config(project, stack)
+    preview = preview_violations(project, stack, config)
+    update = run(project, stack, config, Invented(config.get("aws:region", "")))
+    return Judged(len(update.resources), {"preview": preview, "update": analyze(update.resources, load(stack))})
 
 
 def preview_violations(project: Path, stack: str, config: Mapping[str, str]) -> list[Violation]:

@@ -55,12 +55,16 @@ class Preview:
 
 @dataclass(frozen=True)
 class Recorded:
-    """One registration: the raw request as policies see it, and what the engine answered."""
+    """One registration: the raw request as policies see it, and what the engine answered.
+
+    registered: what a component says that its outputs are, in Pulumi's wire form.
+    """
 
     urn: str
     request: RegisterResourceRequest
     id: str
     outputs: dict[str, Any]
+    registered: dict[str, Any] = field(default_factory=dict)
 
     @property
     def type(self) -> str:
@@ -123,6 +127,10 @@ class _Monitor(mocks.MockMonitor):
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 (gRPC name)
         if request.urn.split("::")[-2] == STACK_TYPE:
             self._exported = request.outputs
+        with self._lock:
+            for known in self.recorded:
+                if known.urn == request.urn:
+                    known.registered.update(json_format.MessageToDict(request.outputs))
         return super().RegisterResourceOutputs(request)
 
     def exports(self) -> dict[str, Any]:

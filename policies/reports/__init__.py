@@ -1,0 +1,1 @@
+"""What the rules say of a stack, for people and for other programs."""

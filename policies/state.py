@@ -1,0 +1,75 @@
+"""The resources of a `pulumi stack export`, of whatever program."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from policies.model import UNKNOWN, Resource
+
+# Pulumi's wire form, pulumi/sdk/proto: what marks a value as special, and as a secret.
+SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
+
+
+class Unreadable(ValueError):
+    """The file is no export of a stack; the text says why."""
+
+
+class State:
+    """stack: its name. inputs, outputs: its resources with what went into them, and with what came out."""
+
+    def __init__(self, document: Any):
+        """document: as the export has it. Raises Unreadable."""
+        deployment = document.get("deployment") if isinstance(document, Mapping) else None
+        found = deployment.get("resources", []) if isinstance(deployment, Mapping) else None
+        if not isinstance(found, list) or not all(isinstance(one, Mapping) and _is_text(one) for one in found):
+            raise Unreadable("is no export of a stack: make one with `pulumi stack export --file export.json`")
+        resources = [one for one in found if not one.get("delete")]
+        self.stack = next((one["urn"].split("::")[0].rpartition(":")[2] for one in resources), "")
+        self.inputs = [_resource(one, one.get("inputs")) for one in resources]
+        self.outputs = [_resource(one, one.get("outputs")) for one in resources]
+
+
+def read(file: Path) -> State:
+    """Raises Unreadable."""
+    try:
+        return State(json.loads(file.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise Unreadable(f"{file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Unreadable(f"{file} is no text") from None
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise Unreadable(f"{file} is no JSON: {error}") from None
+    except Unreadable as error:
+        raise Unreadable(f"{file} {error}") from None
+
+
+def _is_text(resource: Mapping[str, Any]) -> bool:
+    return all(isinstance(resource.get(key), str) for key in ("urn", "type")) and resource["urn"].count("::") >= 3
+
+
+def _resource(given: Mapping[str, Any], properties: Any) -> Resource:
+    linked = given.get("propertyDependencies") or {}
+    return Resource(
+        urn=given["urn"],
+        type=given["type"],
+        name=given["urn"].split("::", 3)[3],
+        props=_revealed(properties) if isinstance(properties, Mapping) else {},
+        dependencies={name: frozenset(urns or ()) for name, urns in linked.items()},
+    )
+
+
+def _revealed(value: Any) -> Any:
+    """Secrets as what they hide if the export shows it, or else as unknown; files as None."""
+    if isinstance(value, list):
+        return [_revealed(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if not isinstance(value, Mapping):
+        return value
+    kind = value.get(SIGNATURE)
+    if kind == SECRET:
+        return _revealed(json.loads(value["plaintext"])) if "plaintext" in value else UNKNOWN
+    return None if kind else {key: _revealed(item) for key, item in value.items()}
