@@ -16,7 +16,7 @@ from components.batch_jobs import BatchJobs, BatchWorker
 from components.batch_queues import BatchQueues
 from components.batch_settings import BatchAlarms
 from components.event_rule import event_rule
-from components.function import Function, FunctionArgs
+from components.function import FROM_QUEUE, Function, FunctionArgs
 from components.metric import Metric
 from components.permissions import events_send, publish, see_jobs, submit_jobs, take_messages, write_items
 from components.queue import DeadLetterQueue, Queue
@@ -150,6 +150,7 @@ class BatchEvents(pulumi.ComponentResource):
             event_source_arn=queue.queue_arn,
             function_name=function.function_arn,
             batch_size=10,
+            scaling_config=FROM_QUEUE,
             function_response_types=["ReportBatchItemFailures"],
             opts=self._child,
         )

@@ -14,7 +14,7 @@ from components.batch_settings import BatchQueue
 from components.permissions import Role, pull_image, read_objects, read_secret, write_logs, write_objects
 from components.site import Site
 from components.storage import Bucket
-from components.task import COMMAND, CONTAINER, FargateTaskArgs
+from components.task import COMMAND, CONTAINER, USER, FargateTaskArgs
 
 INPUTS = "batch/"  # in the uploads bucket, inputs that are too long for an environment variable
 # After the worker's own timeout, which says why, AWS Batch ends an attempt that is still there.
@@ -179,6 +179,7 @@ class BatchJobs(pulumi.ComponentResource):
             "environment": [{"name": key, "value": environment[key]} for key in sorted(environment)],
             "secrets": [{"name": key, "valueFrom": task.secrets[key]} for key in sorted(task.secrets)],
             "readonlyRootFilesystem": True,
+            "user": f"{USER}:{USER}",
             "linuxParameters": {"initProcessEnabled": True},
             "mountPoints": [{"sourceVolume": "scratch", "containerPath": "/tmp"}],
             "volumes": [{"name": "scratch"}],

@@ -61,13 +61,8 @@ class BatchQueues(pulumi.ComponentResource):
     ):
         """scratch: GiB for files of jobs on an instance of EC2."""
         self.names = {queue: site.name(queue) for queue in queues}
-        super().__init__(
-            "serverless-batch:batch_queues:BatchQueues",
-            name,
-            # Of the environments' names nothing is known at preview, so this is where policies see their order.
-            {"environments": {queue: [kind.type for kind in _kinds(of)] for queue, of in queues.items()}},
-            opts,
-        )
+        types = {queue: [kind.type for kind in _kinds(of)] for queue, of in queues.items()}
+        super().__init__("serverless-batch:batch_queues:BatchQueues", name, {"environments": types}, opts)
         self._site, self._network, self._scratch = site, network, scratch
         self._child = pulumi.ResourceOptions(parent=self)
         # What a queue's priority decides, it decides within an environment. So the queues share one pair.
@@ -83,7 +78,8 @@ class BatchQueues(pulumi.ComponentResource):
             else:
                 environments = shared
             self._queue(queue, settings, environments)
-        self.register_outputs({"names": self.names})
+        # Of the environments' names nothing is known at preview, so this is where policies see their order.
+        self.register_outputs({"names": self.names, "environments": types})
 
     def _queue(self, name: str, settings: BatchQueue, environments: Sequence[aws.batch.ComputeEnvironment]) -> None:
         policy = self._fair_share(name, settings.shares) if settings.shares else None

@@ -30,7 +30,10 @@ def capacity(spot_share: int, on_demand_base: int) -> list[Share]:
 
 
 class Cluster(pulumi.ComponentResource):
-    """A cluster of FARGATE and FARGATE_SPOT; tasks that name no capacity follow the stack's Spot share."""
+    """A cluster of FARGATE and FARGATE_SPOT; tasks that name no capacity follow the stack's Spot share.
+
+    single_task: the provider for a task that is asked for by itself, of which no share can be on demand.
+    """
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class Cluster(pulumi.ComponentResource):
         """spot_share: percent of tasks on Spot, beyond the first `on_demand_base` ones of a service."""
         self.cluster_name = site.name(name)
         self.arn = site.arn("ecs", f"cluster/{self.cluster_name}")
+        self.single_task = "FARGATE_SPOT" if spot_share else "FARGATE"
         super().__init__(
             "serverless-batch:cluster:Cluster",
             name,

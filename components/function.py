@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
 from components.alerts import Alerts
-from components.permissions import Role, Statement, send_messages, write_logs
+from components.permissions import Role, Statement, send_messages, trace, write_logs
 from components.site import Site
 
 RUNTIME = "python3.13"
 ARCHITECTURE = "arm64"
 # The public layer of Powertools, by the parameter under which AWS publishes it; the version that the tests ran with.
 POWERTOOLS = f"/aws/service/powertools/python/{ARCHITECTURE}/{RUNTIME}/3.37.0"
+# Executions at once that take messages of one queue: what an execution starts or tells of is limited, too, and other
+# functions of the account need some.
+FROM_QUEUE: Any = {"maximum_concurrency": 10}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +68,7 @@ class Function(pulumi.ComponentResource):
         log_group = aws.cloudwatch.LogGroup(
             name, name=log_group_name, retention_in_days=args.log_retention_days, opts=child
         )
-        statements = [*write_logs(site.arn("logs", f"log-group:{log_group_name}")), *args.statements]
+        statements = [*write_logs(site.arn("logs", f"log-group:{log_group_name}")), *trace(), *args.statements]
         statements += send_messages(args.dead_letters) if args.dead_letters else []
         role = Role(f"{name}-function", site, "lambda", statements, opts=child)
         layer = pulumi.runtime.invoke_output(
@@ -82,6 +86,7 @@ class Function(pulumi.ComponentResource):
             timeout=args.timeout,
             memory_size=args.memory,
             dead_letter_config={"target_arn": args.dead_letters} if args.dead_letters else None,
+            tracing_config={"mode": "Active"},
             environment={
                 "variables": {
                     "POWERTOOLS_SERVICE_NAME": name,

@@ -13,7 +13,7 @@ import pulumi_aws as aws
 
 from components.alerts import Alerts
 from components.cluster import Cluster
-from components.function import Function, FunctionArgs
+from components.function import FROM_QUEUE, Function, FunctionArgs
 from components.network import Network
 from components.permissions import (
     Statement,
@@ -183,6 +183,7 @@ class JobRunner(pulumi.ComponentResource):
                 event_source_arn=queue.queue_arn,
                 function_name=launcher.function_arn,
                 batch_size=10,
+                scaling_config=FROM_QUEUE,
                 function_response_types=["ReportBatchItemFailures"],
                 # Not before the task definition is there to be launched.
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[tasks[name]]),

@@ -12,12 +12,11 @@ from typing import Any
 from components.kubernetes_settings import Quota
 from components.kubernetes_trigger import KubernetesTrigger
 from components.manifest import MIN_SCRATCH_GB
-from components.task import COMMAND, CONTAINER, STOP_TIMEOUT_SECONDS, FargateTaskArgs
+from components.task import COMMAND, CONTAINER, STOP_TIMEOUT_SECONDS, USER, FargateTaskArgs
 
 Object = dict[str, Any]
 
 NODE_LABEL, NODE_VALUE = "workload-type", "batch"
-USER = 10001  # of the image
 SOURCES_FOLDER, SOURCES_FILE = "/etc/worker", "sources.json"
 SECRETS_FOLDER = "/etc/secrets"
 LOG_GIB = 1  # that a container's output may take on the node

@@ -10,7 +10,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.alerts import Alerts
-from components.function import Function, FunctionArgs
+from components.function import FROM_QUEUE, Function, FunctionArgs
 from components.permissions import (
     Role,
     consume_queue,
@@ -142,6 +142,7 @@ class Notifier(pulumi.ComponentResource):
             event_source_arn=queue.queue_arn,
             function_name=function.function_arn,
             batch_size=10,
+            scaling_config=FROM_QUEUE,
             function_response_types=["ReportBatchItemFailures"],
             opts=child,
         )

@@ -96,8 +96,8 @@ class QueueWorkers(pulumi.ComponentResource):
             "undelivered",
             site,
             senders=[events_send(site.arn("sqs", site.name("undelivered")), [self._rule_arn])],
-            description="An upload did not become a message, or the scaler was not started: each message is the event. "
-            "Mend the cause, then invoke the function with it again.",
+            description="An upload did not become a message, or a round of the scaler failed: each message is the "
+            "event. Mend the cause, then invoke the function with it again.",
             alerts=alerts,
             opts=self._child,
         )
@@ -156,6 +156,7 @@ class QueueWorkers(pulumi.ComponentResource):
             {"SCALING_TABLE": self._idempotency.table_name},
             self._scaling(read=True),
             timeout=SCALER_TIMEOUT_SECONDS,
+            dead_letters=self._undelivered.arn,
         )
         Rounds(
             "scaler",

@@ -29,7 +29,8 @@ class Rounds(pulumi.ComponentResource):
         super().__init__("serverless-batch:rounds:Rounds", name, {"minutes": minutes}, opts)
         child = pulumi.ResourceOptions(parent=self)
         seconds = minutes * 60  # 60 is also the shortest age for which Lambda and its scheduler keep an event
-        # Why a round failed, the function's log says; its alarm on errors is enough.
+        # Why a round failed, the function's log says. One that was dropped for its age is no error of the function, and
+        # only its dead letter tells of it.
         aws.lambda_.FunctionEventInvokeConfig(
             name,
             function_name=function.function.name,

@@ -187,6 +187,7 @@ class ScheduledTasks(pulumi.ComponentResource):
                 "catalogue.json": json.dumps(watched, sort_keys=True),
                 "zones.json": json.dumps(zone_files(task.timezone for task in self._args.tasks), sort_keys=True),
             },
+            dead_letters=self._unstarted.arn,
         )
         Rounds(
             "watchman",

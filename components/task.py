@@ -15,6 +15,7 @@ from components.site import Site
 
 CONTAINER = "worker"
 COMMAND = ("python", "-m", "workers.runtime")
+USER = 10001  # of the image, which is not root
 STOP_TIMEOUT_SECONDS = 120  # the most that Fargate grants; Spot warns as long ahead
 
 
@@ -104,6 +105,7 @@ def container_definition(args: FargateTaskArgs, log_group: str, region: str) -> 
         "cpu": args.cpu,
         "memory": args.memory,
         "essential": True,
+        "user": f"{USER}:{USER}",
         "readonlyRootFilesystem": True,
         "stopTimeout": STOP_TIMEOUT_SECONDS,
         "linuxParameters": {"initProcessEnabled": True},

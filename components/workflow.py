@@ -74,25 +74,14 @@ class StateMachine(pulumi.ComponentResource):
         works = _works(workflow)
         functions = sorted({work.name for work in works if work.kind == "function"})
         used = {work.name: args.runners[work.name] for work in works if work.kind != "function"}
-        super().__init__(
-            "serverless-batch:workflow:StateMachine",
-            workflow.name,
-            {"machine": name, "stages": [stage.name for stage in workflow.stages]},
-            opts,
-        )
-        self.machine = name  # after super(), which makes outputs of the properties of the same names
-        child = pulumi.ResourceOptions(parent=self)
-        log_group_name = f"{LOG_PREFIX}/{self.machine}"
-        logs = aws.cloudwatch.LogGroup(
-            f"flow-{workflow.name}", name=log_group_name, retention_in_days=args.log_retention_days, opts=child
-        )
         around = Surroundings(
-            machine=self.machine,
+            machine=name,
             partition=site.partition,
             buckets={"uploads": uploads.bucket_name, "results": results.bucket_name},
             topic=alerts.arn,
             cluster=cluster.arn,
             container=CONTAINER,
+            capacity_provider=cluster.single_task,
             subnets=network.subnet_ids,
             security_groups=[network.security_group_id],
             assign_public_ip=network.assign_public_ip,
@@ -103,6 +92,19 @@ class StateMachine(pulumi.ComponentResource):
         wrong = faults(machine)
         if wrong:
             raise pulumi.RunError(f"The workflow {workflow.name} became no state machine: {'; '.join(wrong)}")
+        super().__init__(
+            "serverless-batch:workflow:StateMachine",
+            workflow.name,
+            # The definition as data: of the text that AWS gets nothing is known as long as a part of it is not.
+            {"machine": name, "stages": [stage.name for stage in workflow.stages], "definition": machine},
+            opts,
+        )
+        self.machine = name  # after super(), which makes outputs of the properties of the same names
+        child = pulumi.ResourceOptions(parent=self)
+        log_group_name = f"{LOG_PREFIX}/{self.machine}"
+        logs = aws.cloudwatch.LogGroup(
+            f"flow-{workflow.name}", name=log_group_name, retention_in_days=args.log_retention_days, opts=child
+        )
         role = Role(
             f"flow-{workflow.name}",
             site,

@@ -11,7 +11,7 @@ _OF_A_REVISION = ("containerOrchestrationType", "jobDefinitionArn", "revision", 
 # What a job's container and a task's have in common, by the same names.
 _OF_A_CONTAINER = (
     "command", "environment", "image", "linuxParameters", "logConfiguration", "mountPoints", "readonlyRootFilesystem",
-    "secrets",
+    "secrets", "user",
 )  # fmt: skip
 
 

@@ -27,7 +27,8 @@ def said(lines: Iterable[str]) -> Iterator[Entry]:
             event = json.loads(line)
         except ValueError:
             raise Unreadable(
-                f"line {number} is no JSON: expected are engine events, one a line, as `pulumi up --json` prints them"
+                f"line {number} is no JSON: expected are engine events, one a line, as `pulumi up --json` prints them, "
+                "and with PULUMI_ENABLE_STREAMING_JSON_PREVIEW=1 `pulumi preview --json`"
             ) from None
         if not isinstance(event, dict):
             raise Unreadable(f"line {number} is no engine event, which is an object")

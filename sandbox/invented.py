@@ -56,7 +56,8 @@ class Invented:
             return "/".join(metadata[key] for key in ("namespace", "name") if key in metadata) or name, inputs
         physical = physical_name(type_, name, inputs)
         outputs = inputs | {"arn": self.arn(type_, physical), "name": inputs.get("name") or physical}
-        return physical, outputs | self._particular(type_, physical, inputs)
+        outputs |= self._particular(type_, physical, inputs)
+        return outputs["url"] if type_ == "aws:sqs/queue:Queue" else physical, outputs
 
     def arn(self, type_: str, physical: str) -> str:
         service = type_.split(":")[1].split("/")[0]

@@ -12,7 +12,7 @@ from workflows.given_input import BadInputStates, opening
 from workflows.graph import in_order
 from workflows.model import OVER_COUNT, OVER_ITEMS, OVER_PREFIX, Runner, Stage, Work, Workflow, following
 from workflows.references import entry, expression, references, template
-from workflows.tasks import Piece, State, Surroundings, leaves, read_result, task
+from workflows.tasks import Piece, State, Surroundings, leaves, read_result, retries_of_a_call, task
 
 DONE, FAILED = "Done", "Failed"
 TELL_SUCCESS, TELL_FAILURE = "Tell of the success", "Tell of the failure"
@@ -223,6 +223,7 @@ class _Machine:
             "Parameters": {"TopicArn": self._around.topic, "Subject": subject, "Message.$": message},
             "TimeoutSeconds": 60,
             "ResultPath": None,
+            "Retry": retries_of_a_call(),
             "Catch": _catch(following, "$.untold"),
             "Next": following,
         }

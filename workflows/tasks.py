@@ -29,9 +29,9 @@ class Surroundings:
     """What the definition has to know of where it runs.
 
     buckets: `uploads` and `results`, with their names. topic: ARN of the topic that is told of ends. cluster: ARN.
-    container: a task's. subnets, security_groups: of tasks; whatever JSON they will become. functions: ARN of the
-    account's functions, without the name. evaluate_on_exit: of a job's retry strategy, which whoever changes the
-    attempts must give again.
+    container: a task's. capacity_provider: where it runs; a single task cannot be shared out. subnets, security_groups:
+    of tasks; whatever JSON they will become. functions: ARN of the account's functions, without the name.
+    evaluate_on_exit: of a job's retry strategy, which whoever changes the attempts must give again.
     """
 
     machine: str
@@ -40,6 +40,7 @@ class Surroundings:
     topic: str
     cluster: str = ""
     container: str = "worker"
+    capacity_provider: str = "FARGATE_SPOT"
     subnets: Any = ()
     security_groups: Any = ()
     assign_public_ip: bool = False
@@ -127,7 +128,13 @@ def read_result(piece: Piece, runner: Runner, around: Surroundings) -> State:
         },
         "ResultSelector": {f"{VALUE}.$": "States.StringToJson($.Body)"},
         "TimeoutSeconds": 60,
+        "Retry": retries_of_a_call(),
     }
+
+
+def retries_of_a_call() -> list[dict[str, Any]]:
+    """Of one that is over at once, and that may be made twice."""
+    return [_retry(("States.TaskFailed",), 2, 2)]
 
 
 def _job(piece: Piece, around: Surroundings, size: Size) -> dict[str, Any]:
@@ -168,6 +175,8 @@ def _container(piece: Piece, runner: Runner, around: Surroundings) -> dict[str, 
     return {
         "Cluster": around.cluster,
         "TaskDefinition": runner.target,
+        # Of the cluster's default the base on demand would take each task, as each is a request of its own.
+        "CapacityProviderStrategy": [{"CapacityProvider": around.capacity_provider, "Weight": 1}],
         "NetworkConfiguration": {
             "AwsvpcConfiguration": {
                 "AssignPublicIp": "ENABLED" if around.assign_public_ip else "DISABLED",

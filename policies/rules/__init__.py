@@ -1,9 +1,17 @@
 """The rules, a folder a theme and a module a rule."""
 
 from policies.model import Rule
-from policies.rules import batch, dlq, iam, kubernetes, logs, spot
+from policies.rules import baseline, batch, dlq, iam, kubernetes, logs, spot
 
-RULES: tuple[Rule, ...] = (*spot.RULES, *batch.RULES, *kubernetes.RULES, *dlq.RULES, *logs.RULES, *iam.RULES)
+RULES: tuple[Rule, ...] = (
+    *spot.RULES,
+    *baseline.RULES,
+    *batch.RULES,
+    *kubernetes.RULES,
+    *dlq.RULES,
+    *logs.RULES,
+    *iam.RULES,
+)
 
 
 def of_theme(theme: str) -> tuple[Rule, ...]:

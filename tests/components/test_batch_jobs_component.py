@@ -47,7 +47,7 @@ def test_a_job_gets_what_fargate_wants_to_know(found: Declared) -> None:
     assert job["runtimePlatform"] == {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"}
     assert job["command"] == ["python", "-m", "workers.runtime"]
     assert job["secrets"] == [{"name": "KEY", "valueFrom": SECRET}]
-    assert job["readonlyRootFilesystem"] is True
+    assert (job["readonlyRootFilesystem"], job["user"]) == (True, "10001:10001")
     assert (job["volumes"], job["mountPoints"][0]["containerPath"]) == ([{"name": "scratch"}], "/tmp")
     assert "ephemeralStorage" not in job
 

@@ -59,6 +59,9 @@ POWERTOOLS = {
 }
 # What AWS itself calls with the role.
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+TRACES = {f"xray:{action}" for action in ("GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords")}
+TRACES |= {"xray:PutTraceSegments"}  # of every function
+DEAD_LETTERS = {"sqs:SendMessage"}  # Lambda, with the role of a function that is invoked asynchronously
 MAPPING = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
 PASS = {"iam:PassRole"}  # RunTask hands the task's roles over
 TELL_MISSING = {"s3:ListBucket"}  # without it a missing object looks like a forbidden one
@@ -81,8 +84,7 @@ INSTANCE |= {"ecs:SubmitTaskStateChange", "ecs:TagResource", "ecs:UpdateContaine
 MACHINE = {"batch:DescribeJobs", "batch:SubmitJob", "batch:TerminateJob", "ecs:DescribeTasks", "ecs:RunTask"}
 MACHINE |= {"ecs:StopTask", "events:DescribeRule", "events:PutRule", "events:PutTargets", "s3:ListBucket"}
 MACHINE |= {"sns:Publish", "states:DescribeExecution", "states:StartExecution", "states:StopExecution"} | PASS
-MACHINE |= {f"xray:{action}" for action in ("GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords")}
-MACHINE |= {"xray:PutTraceSegments", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies"}
+MACHINE |= TRACES | {"logs:DescribeLogGroups", "logs:DescribeResourcePolicies"}
 MACHINE |= {f"logs:{verb}LogDelivery" for verb in ("Create", "Delete", "Get", "Update")}
 MACHINE |= {"logs:ListLogDeliveries", "logs:PutResourcePolicy"}
 CODEPIPELINE = ARTIFACTS | {"s3:GetBucketVersioning", "s3:PutObject", "s3:PutObjectAcl"}
@@ -214,11 +216,11 @@ WORKLOADS: Mapping[str, tuple[list[Path], set[str]]] = {
     "notifier-function": (modules("functions/notifier"), LOGS | MAPPING),
     "notifier-pipe": ([], PIPE),
     "release-project": (step("release", "definitions", "job_definitions"), STEP | COPY | COPY_JOB),
-    "scaler-function": (modules("functions/scaler"), LOGS),
+    "scaler-function": (modules("functions/scaler"), LOGS | DEAD_LETTERS),
     "scaler-schedule": ([], SCHEDULE),
     "starter-function": (modules("functions/starter"), LOGS),
     "starter-schedule": ([], SCHEDULE),
-    "watchman-function": (modules("functions/watchman"), LOGS),
+    "watchman-function": (modules("functions/watchman"), LOGS | DEAD_LETTERS),
     "watchman-schedule": ([], SCHEDULE),
     **{f"flow-{workflow}": ([], MACHINE) for workflow in WORKFLOWS},
     **{f"{worker}-execution": ([], AGENT) for worker in WORKERS},
@@ -250,7 +252,8 @@ def test_a_workload_may_do_what_its_code_does_and_nothing_more(stack, role: str,
     files, by_aws = WORKLOADS[role]
     granted = {action for statement in stack(name).statements(role) for action in statement["Action"]}
     off = {action for action, stacks in OPTIONAL.items() if name in stacks} | UNUSED.get(role, set())
-    assert granted == (needed(*files) | by_aws) - off
+    traces = TRACES if role.endswith("-function") else set()
+    assert granted == (needed(*files) | by_aws | traces) - off
 
 
 @pytest.mark.parametrize("name", STACKS)

@@ -43,6 +43,13 @@ def test_the_cluster_has_a_known_name_and_no_paid_task_metrics() -> None:
     assert (component["clusterName"], component["spotShare"]) == (made.inputs["name"], 100)
 
 
+@pytest.mark.parametrize(("share", "provider"), [(100, SPOT), (1, SPOT), (0, ON_DEMAND)])
+def test_a_task_asked_for_by_itself_is_on_spot_unless_the_stack_has_none(share: int, provider: str) -> None:
+    made: list[Cluster] = []
+    declared(lambda: made.append(Cluster("tasks", SITE, spot_share=share, on_demand_base=1)))
+    assert made[0].single_task == provider
+
+
 def test_the_arn_for_permissions_is_the_clusters() -> None:
     made: list[Cluster] = []
     found = declared(lambda: made.append(Cluster("tasks", SITE, spot_share=100, on_demand_base=0)))

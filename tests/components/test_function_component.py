@@ -12,6 +12,7 @@ from components.permissions import publish
 
 LAMBDA, LOG_GROUP = "aws:lambda/function:Function", "aws:cloudwatch/logGroup:LogGroup"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:t"
+TRACES = ("GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments")
 
 
 @pytest.fixture
@@ -90,8 +91,13 @@ def test_a_function_may_write_its_own_logs_and_do_what_it_was_granted(project: P
     logs = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/serverless-batch-test-mailer:*"
     assert [(s["Action"], s["Resource"]) for s in found.statements("mailer-function")] == [
         (["logs:CreateLogStream", "logs:PutLogEvents"], [logs]),
+        ([f"xray:{action}" for action in TRACES], ["*"]),
         (["sns:Publish"], [TOPIC]),
     ]
+
+
+def test_a_function_is_traced(project: Path) -> None:
+    assert function(project).inputs(LAMBDA)["tracingConfig"] == {"mode": "Active"}
 
 
 def test_a_failed_call_raises_an_alarm_that_names_the_function(project: Path) -> None:

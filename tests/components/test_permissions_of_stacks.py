@@ -133,6 +133,8 @@ def test_a_star_stands_only_where_the_action_knows_no_resource(found: Declared) 
             assert role in ("canary-project", "release-project")
         elif actions == ["batch:DescribeJobQueues", "batch:DescribeJobs", "batch:ListJobs"]:
             assert role == "batch_events-function"
+        elif role.endswith("-function"):
+            assert all(action.startswith("xray:") for action in actions)
         elif role.startswith("flow-"):
             assert {action.partition(":")[0] for action in actions} <= {"batch", "logs", "xray"}
         elif actions == ["ecs:DiscoverPollEndpoint"]:

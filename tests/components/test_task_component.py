@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from component_support import ACCOUNT, REGION, SITE, UNKNOWN, Declared, declared
@@ -46,7 +47,7 @@ GOLDEN = (
     '"awslogs-stream-prefix": "worker"}}, "memory": 1024, '
     '"mountPoints": [{"containerPath": "/tmp", "readOnly": false, "sourceVolume": "scratch"}], "name": "worker", '
     '"portMappings": [], "readonlyRootFilesystem": true, "secrets": [], "stopTimeout": 120, "systemControls": [], '
-    '"volumesFrom": []}]'
+    '"user": "10001:10001", "volumesFrom": []}]'
 )
 
 
@@ -62,6 +63,11 @@ def test_the_order_in_which_variables_and_secrets_are_given_does_not_matter() ->
 
 def test_nothing_in_a_container_is_null() -> None:
     assert "null" not in task(scratch=40).inputs(DEFINITION)["containerDefinitions"]
+
+
+def test_a_container_runs_as_the_images_user() -> None:
+    assert container(task())["user"] == "10001:10001"
+    assert "USER 10001:10001" in (Path(__file__).parents[2] / "workers/Dockerfile").read_text(encoding="utf-8")
 
 
 def test_a_task_has_two_minutes_to_stop_and_writes_to_its_scratch_volume_only() -> None:

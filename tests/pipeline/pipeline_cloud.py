@@ -44,6 +44,7 @@ def job_definition(name: str, image: str) -> dict[str, Any]:
             {"type": "VCPU", "value": "1" if on_instances else "0.5"},
         ],
         "readonlyRootFilesystem": True,
+        "user": "10001:10001",
         "linuxParameters": {"initProcessEnabled": True},
         "mountPoints": [{"sourceVolume": "scratch", "containerPath": "/tmp"}],
         "volumes": [{"name": "scratch", "host": {}}],

@@ -173,7 +173,15 @@ def test_the_canary_is_a_task_like_a_job_and_changes_no_definition(cloud: Cloud,
     job = job_definition(DEFINITIONS[0], NEW)["containerProperties"]
     [container] = task["containerDefinitions"]
     assert container["image"] == NEW
-    for key in ("command", "environment", "secrets", "linuxParameters", "logConfiguration", "readonlyRootFilesystem"):
+    for key in (
+        "command",
+        "environment",
+        "secrets",
+        "linuxParameters",
+        "logConfiguration",
+        "readonlyRootFilesystem",
+        "user",
+    ):
         assert container[key] == job[key]
     assert container["mountPoints"] == job["mountPoints"]
     assert task["volumes"] == [{"name": "scratch"}]  # a folder of a host is nothing that Fargate has

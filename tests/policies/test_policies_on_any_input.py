@@ -29,6 +29,9 @@ KEYS = st.sampled_from([
     "value", "valueFrom", "resources", "requests", "limits", "memory", "activeDeadlineSeconds", "backoffLimit", "data",
     "labels", "workload-type", "metadata", "requirements", "key", "values", "instanceTypes", "scalingConfig", "minSize",
     "containerProperties", "ecsProperties", "taskProperties", "containers", "logConfiguration", "logDriver", "options",
+    "policyArns", "roles", "role", "permissionsBoundary", "principal", "sourceArn", "condition", "NotPrincipal",
+    "aws:SourceArn", "aws:SourceIp", "IpAddress", "StringNotEquals", "taskRoleArn", "executionRoleArn", "jobRoleArn",
+    "accessPolicies", "policyDocument",
 ])  # fmt: skip
 WORDS = st.sampled_from(
     ["Allow", "Deny", "*", "sqs:*", "sqs:SendMessage", "iam:PassRole", "FARGATE_SPOT", "FARGATE", "EXTERNAL", "x",

@@ -69,6 +69,7 @@ def test_a_task_runs_as_if_aws_batch_had_started_it(tmp_path: Path) -> None:
     assert state["Resource"].endswith(":ecs:runTask.sync")
     [override] = state["Parameters"]["Overrides"]["ContainerOverrides"]
     assert {"Name": "BATCH", "Value": "1"} in override["Environment"]
+    assert state["Parameters"]["CapacityProviderStrategy"] == [{"CapacityProvider": "FARGATE_SPOT", "Weight": 1}]
     assert state["Retry"][1]["MaxAttempts"] == 1
 
 

@@ -12,9 +12,10 @@ from policies.values import as_list, number
 QUEUE = "aws:batch/jobQueue:JobQueue"
 ENVIRONMENT = "aws:batch/computeEnvironment:ComputeEnvironment"
 # At preview an environment's name is not known, so neither is which one a queue puts first. The component that makes
-# both hands the types to the engine, by queue.
+# both registers the types, by queue, as its output.
 COMPONENT = "serverless-batch:batch_queues:BatchQueues"
-ORDERS = "computeEnvironmentOrders"
+# Up to version 6 of the provider the list could also be one of ARNs.
+ORDERS, ARNS = "computeEnvironmentOrders", "computeEnvironments"
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,9 @@ def places(resource: Resource, stack: Stack) -> Iterable[Place]:
             yield Place(f"queue '{name}'", [_type(one) for one in as_list(types)], [])
         return
     environments = stack.of_type(ENVIRONMENT)
-    linked = [e for e in environments if e.urn in resource.dependencies.get(ORDERS, frozenset())]
-    orders = resource.get(ORDERS)
+    name = ARNS if resource.get(ORDERS) is None else ORDERS
+    linked = [e for e in environments if e.urn in resource.dependencies.get(name, frozenset())]
+    orders = resource.get(name)
     if orders is UNKNOWN:
         yield Place("", [UNKNOWN], [_type_of(e) for e in linked])
         return
@@ -49,10 +51,17 @@ def places(resource: Resource, stack: Stack) -> Iterable[Place]:
     yield Place("", [_found(one, environments) for one in named], [_type_of(e) for e in linked])
 
 
+def answered(queue: Resource, stack: Stack) -> bool:
+    """Whether the component that makes the queue says what its environments are."""
+    told = (one.get("environments") for one in stack.of_type(COMPONENT))
+    return queue.parent_type == COMPONENT and any(isinstance(one, Mapping) for one in told)
+
+
 def _found(reference: Any, environments: list[Resource]) -> str | Unknown | None:
     if isinstance(reference, Unknown):
         return UNKNOWN
-    known = [e for e in environments if reference and reference in (e.get("arn"), e.get("id"), e.get("name"))]
+    names = ("arn", "id", "name", "computeEnvironmentName")
+    known = [e for e in environments if reference and reference in map(e.get, names)]
     return _type_of(known[0]) if known else None
 
 

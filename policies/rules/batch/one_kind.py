@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from policies.model import UNKNOWN, Config, Finding, Resource, Severity, Stack, StackRule, refuse, unsettled
-from policies.rules.batch.environments import COMPONENT, QUEUE, places
+from policies.rules.batch.environments import COMPONENT, QUEUE, answered, places
 
 FARGATE, EC2 = ("FARGATE", "FARGATE_SPOT"), ("EC2", "SPOT")
 
 
 def check(resource: Resource, stack: Stack, _config: Config) -> Iterable[Finding]:
     for place in places(resource, stack):
-        known = {*place.types, *(place.linked if UNKNOWN in place.types else ())}
+        # As many environments as the property depends on stand where it is unknown: all of them.
+        proven = UNKNOWN not in place.linked and len(place.linked) >= place.types.count(UNKNOWN)
+        known = {*place.types, *(place.linked if UNKNOWN in place.types else ())} - ({UNKNOWN} if proven else set())
         if known & set(FARGATE) and known & set(EC2):
             of = f" for its {place.name}" if place.name else ""
             yield refuse(
                 resource,
                 f"has environments of Fargate and of EC2{of}, and AWS Batch refuses such a queue. Make two queues.",
             )
-        elif UNKNOWN in known and resource.parent_type != COMPONENT:
+        elif UNKNOWN in known and not answered(resource, stack):
             yield unsettled(resource, "whether its environments are all of Fargate, or all of EC2")
 
 

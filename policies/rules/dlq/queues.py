@@ -49,8 +49,8 @@ class Link:
 
 
 def is_fifo(queue: Resource) -> bool | None:
-    """Whether a queue is a FIFO queue; None if that is unknown."""
-    fifo, name = queue.get("fifoQueue"), queue.get("name")
+    """Whether a queue, by its outputs, is a FIFO queue; None if that is unknown."""
+    fifo, name = queue.given("fifoQueue"), queue.get("name")
     if fifo is UNKNOWN:
         return None
     return fifo is True or (isinstance(name, str) and name.endswith(".fifo"))
@@ -67,11 +67,28 @@ class Queues:
         """Queue's URN → the resource that holds a redrive policy of the queue, and the policy."""
         self.unplaced_redrives = False
         """Whether there is a redrive policy of which it is not known whose it is."""
+        self.allowances: dict[str, list[tuple[Resource, Any]]] = {}
+        """Queue's URN → the resource that says which queues may send it their dead letters, and what it says."""
+        self.unplaced_allowances = False
+        """Whether there is such a resource of which it is not known whose it is."""
+        self.sources: dict[str, list[Resource]] = {}
+        """Queue's URN → the queues that are proven to send it their dead letters."""
         self.takes_dead_letters: set[str] = set()
         """URNs of queues that are proven to be somebody's dead-letter queue."""
         self.may_take_dead_letters: set[str] = set()
         for resource in stack.resources:
             self._read(resource)
+        for urn, redrives in self.redrives.items():
+            for holder, policy in redrives:
+                target = self.target(holder, policy).queue
+                if target and target.urn != urn:
+                    self.sources.setdefault(target.urn, []).append(self._queues[urn])
+
+    def target(self, holder: Resource, policy: Any) -> Link:
+        """The queue that a redrive policy names; neither a queue nor a name where it names none."""
+        document = parse_json(policy)
+        named = document.get("deadLetterTargetArn") if isinstance(document, Mapping) else document
+        return self.link(named, holder, "redrivePolicy")
 
     def link(self, value: Any, resource: Resource, property_name: str) -> Link:
         """The queue that `value` (ARN, URL or UNKNOWN), found in a property of a resource, means."""
@@ -90,11 +107,11 @@ class Queues:
             policy = resource.given("redrivePolicy")
             if policy not in (None, ""):
                 self.redrives.setdefault(resource.urn, []).append((resource, policy))
-            self._read_allowance(Link(resource), resource.given("redriveAllowPolicy"))
+            self._read_allowance(Link(resource), resource, resource.given("redriveAllowPolicy"))
         elif resource.type in (REDRIVE_POLICY, REDRIVE_ALLOW_POLICY):
             owner = self.link(resource.get("queueUrl"), resource, "queueUrl")
             if resource.type == REDRIVE_ALLOW_POLICY:
-                self._read_allowance(owner, resource.get("redriveAllowPolicy"))
+                self._read_allowance(owner, resource, resource.get("redriveAllowPolicy"))
             elif owner.queue:
                 self.redrives.setdefault(owner.queue.urn, []).append((resource, resource.get("redrivePolicy")))
             else:
@@ -105,10 +122,12 @@ class Queues:
                 self.takes_dead_letters.add(link.queue.urn)
             self.may_take_dead_letters |= link.candidates
 
-    def _read_allowance(self, queue: Link, policy: Any) -> None:
+    def _read_allowance(self, queue: Link, holder: Resource, policy: Any) -> None:
         """A queue that names its sources takes dead letters, also when a source is in another stack."""
+        self.unplaced_allowances |= queue.unknown
         if not queue.queue or policy in (None, ""):
             return
+        self.allowances.setdefault(queue.queue.urn, []).append((holder, policy))
         document = parse_json(policy)
         if document is UNKNOWN:
             self.may_take_dead_letters.add(queue.queue.urn)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from policies.model import UNKNOWN, Config, Finding, Resource, Severity, Stack, StackRule, refuse, unsettled
-from policies.rules.dlq.queues import QUEUE, Queues, is_fifo
+from policies.rules.dlq.queues import QUEUE, Queues
 from policies.values import number, parse_json
 
 MAX_RECEIVE_COUNT = 1000  # Amazon SQS API reference, RedrivePolicy
@@ -38,43 +38,34 @@ def _judge(queue: Resource, holder: Resource, policy: Any, queues: Queues) -> It
         return
     # One that is unknown as a whole has both its keys, or SQS refuses it; which queue it names is told by the link.
     receives = document.get("maxReceiveCount") if isinstance(document, Mapping) else UNKNOWN
-    target = document.get("deadLetterTargetArn") if isinstance(document, Mapping) else UNKNOWN
     if receives is not UNKNOWN and not 1 <= (number(receives) or 0) <= MAX_RECEIVE_COUNT:
         yield refuse(
             queue,
             "does not say after how many receives a message moves to the dead-letter queue. Set maxReceiveCount in its "
             f"redrive policy, from 1 to {MAX_RECEIVE_COUNT}.",
         )
-    link = queues.link(target, holder, "redrivePolicy")
+    link = queues.target(holder, document)
     if link.unknown:
         yield unsettled(queue, "the queue that its redrive policy names")
     elif link.queue is None and link.name is None:
         yield refuse(queue, f"has a redrive policy that names no queue for dead letters. {HOW}")
     elif link.queue is queue:
         yield refuse(queue, f"is its own dead-letter queue, so its messages go round. {HOW}")
-    elif None in (link.fifo, is_fifo(queue)):
-        yield unsettled(queue, "whether it and its dead-letter queue are of one kind (FIFO or standard)")
-    elif link.fifo != is_fifo(queue):
-        kinds = ("a standard queue", "a FIFO queue")
-        yield refuse(
-            queue,
-            f"is {kinds[bool(is_fifo(queue))]} and its dead-letter queue is {kinds[bool(link.fifo)]}: SQS wants both "
-            "to be of one kind. Make them so.",
-        )
 
 
 RULE = StackRule(
     id="sqs-dlq",
     theme="dlq",
-    description="Every SQS queue moves what cannot be processed to a dead-letter queue of its kind.",
+    description="Every SQS queue moves what cannot be processed to a dead-letter queue.",
     why="Without one, a message that no consumer can process comes back until it expires: it costs a run each time, "
     "and then it is lost without anybody knowing. A queue that takes the dead letters of a queue, function, event "
     "rule, schedule, pipe, event bus, SNS subscription or IoT rule needs none of its own.",
-    steps="Declare a second `aws.sqs.Queue` of the same kind (FIFO or standard) and name its ARN in the first one's "
-    "`redrive_policy`, with `maxReceiveCount`.",
+    steps="Declare a second `aws.sqs.Queue` and name its ARN in the first one's `redrive_policy`, with "
+    "`maxReceiveCount`.",
     unknown="A redrive policy that is unknown at preview is proven by the property's dependency on exactly one other "
     "queue; otherwise the rule advises, and settles it at update.",
     severity=Severity.HIGH,
+    references=("cdk-nag AwsSolutions-SQS3",),
     types=frozenset({QUEUE}),
     check=check,
 )

@@ -45,6 +45,7 @@ RULE = ResourceRule(
     unknown="An ARN that is unknown at preview is one that was given. Advises when the whole target or the source's "
     "parameters are unknown; settled at update.",
     severity=Severity.HIGH,
+    references=("cdk-nag Serverless-EventBusDLQ",),
     types=frozenset(PLACES),
     check=check,
 )

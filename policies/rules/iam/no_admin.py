@@ -52,5 +52,12 @@ RULE = ResourceRule(
     unknown=UNKNOWN_TEXT,
     severity=Severity.CRITICAL,
     types=HOLDERS | ATTACHMENTS.keys(),
+    references=(
+        "FSBP IAM.1",
+        "CIS AWS Foundations 1.16",
+        "checkov CKV_AWS_62",
+        "checkov CKV_AWS_63",
+        "checkov CKV_AWS_274",
+    ),
     check=check,
 )

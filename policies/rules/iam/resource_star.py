@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from policies.model import UNKNOWN, Config, Finding, Resource, ResourceRule, Severity, refuse, unsettled
 from policies.rules.iam.actions import Reach, matching, reach
-from policies.rules.iam.conditions import named, narrows
+from policies.rules.iam.conditions import is_resource_key, named, narrows
 from policies.rules.iam.statements import HOLDERS, UNKNOWN_TEXT, Statement, allowing, open_questions, permissions
 
 SHOWN = 5  # names of actions in a message; the others are counted
@@ -19,7 +19,7 @@ def check(resource: Resource, _config: Config) -> Iterable[Finding]:
         restrictable = _restrictable(statement)
         if not restrictable or "NotResource" in statement.excluding:
             continue
-        narrow = narrows(statement.condition, _is_resource_key, named)
+        narrow = narrows(statement.condition, is_resource_key, named)
         if any(each is not UNKNOWN and covers_all(str(each)) for each in statement.resources):
             if narrow is UNKNOWN:
                 yield unsettled(resource, f"the condition of {statement.place}")
@@ -45,11 +45,6 @@ def _restrictable(statement: Statement) -> list[str]:
     return sorted({found.name for action in named_actions for found in matching(action) if found.restrictable})
 
 
-def _is_resource_key(key: str) -> bool:
-    """Condition keys that pick the resources as an ARN would."""
-    return key == "ecs:cluster" or key.partition(":")[2].startswith("resourcetag/")
-
-
 RULE = ResourceRule(
     id="iam-resource-star",
     theme="iam",
@@ -60,5 +55,6 @@ RULE = ResourceRule(
     unknown=UNKNOWN_TEXT + " A statement whose Resource is unknown is advised of, unless its condition narrows it.",
     severity=Severity.HIGH,
     types=HOLDERS,
+    references=("checkov CKV_AWS_355", "checkov CKV_AWS_356"),
     check=check,
 )

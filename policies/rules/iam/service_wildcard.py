@@ -57,5 +57,6 @@ RULE = ResourceRule(
     unknown=UNKNOWN_TEXT,
     severity=Severity.HIGH,
     types=HOLDERS | ATTACHMENTS.keys(),
+    references=("FSBP IAM.21", "cdk-nag AwsSolutions-IAM5"),
     check=check,
 )

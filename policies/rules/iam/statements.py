@@ -13,8 +13,9 @@ from policies.values import as_list, parse_json
 ROLE = "aws:iam/role:Role"
 ROLE_COMPONENT = "serverless-batch:permissions:Role"
 # Types that hold one policy document in `policy`.
+POLICY = "aws:iam/policy:Policy"
 DOCUMENTS = frozenset({
-    "aws:iam/rolePolicy:RolePolicy", "aws:iam/policy:Policy", "aws:iam/userPolicy:UserPolicy",
+    "aws:iam/rolePolicy:RolePolicy", POLICY, "aws:iam/userPolicy:UserPolicy",
     "aws:iam/groupPolicy:GroupPolicy",
 })  # fmt: skip
 HOLDERS = DOCUMENTS | {ROLE, ROLE_COMPONENT}
@@ -30,6 +31,7 @@ ATTACHMENTS = {
     "aws:iam/userPolicyAttachmentsExclusive:UserPolicyAttachmentsExclusive": "policyArns",
     "aws:iam/groupPolicyAttachmentsExclusive:GroupPolicyAttachmentsExclusive": "policyArns",
 }
+WORDS = ("action", "notaction", "resource", "notresource")  # elements that are texts or lists of them
 AWS_MANAGED = re.compile(r"arn:aws[a-z-]*:iam::aws:policy/(?:.*/)?([\w+=,.@-]+)")
 
 UNKNOWN_TEXT = (
@@ -52,6 +54,8 @@ class Statement:
     principal: Any
     excluding: tuple[str, ...]
     """Which of NotAction, NotResource and NotPrincipal it has."""
+    not_actions: tuple[str | Unknown, ...] = ()
+    not_resources: tuple[str | Unknown, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -171,7 +175,7 @@ def _problem(item: Any) -> str | None:
         return "neither allows nor denies"
     if "action" not in element and "notaction" not in element:
         return "names no action"
-    words = [*as_list(element.get("action")), *as_list(element.get("resource"))]
+    words = [word for name in WORDS for word in as_list(element.get(name))]
     if not all(word is UNKNOWN or isinstance(word, str) for word in words):
         return "has an action or a resource that is no text"
     return None
@@ -187,6 +191,8 @@ def _statement(place: str, element: Mapping[str, Any]) -> Statement:
         condition=element.get("condition"),
         principal=element.get("principal"),
         excluding=tuple(word for key, word in excluding.items() if key in element),
+        not_actions=tuple(as_list(element.get("notaction"))),
+        not_resources=tuple(as_list(element.get("notresource"))),
     )
 
 

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from policies.model import UNKNOWN, Config, Finding, Resource, ResourceRule, Severity, refuse, unsettled
 from policies.rules.iam.actions import Reach, reach
-from policies.rules.iam.conditions import named, narrows
+from policies.rules.iam.conditions import any_true, asks_who, named, narrows
+from policies.rules.iam.principals import anybody
 from policies.rules.iam.statements import ROLE, ROLE_COMPONENT, UNKNOWN_TEXT, Statement, allowing, open_questions, trust
-from policies.values import as_list
-
-# Condition keys that say who is asking.
-WHO = frozenset({
-    "aws:principalarn", "aws:principalaccount", "aws:principalorgid", "aws:sourcearn", "aws:sourceaccount",
-    "aws:sourceorgid", "sts:externalid",
-})  # fmt: skip
 
 
 def check(resource: Resource, _config: Config) -> Iterable[Finding]:
@@ -39,11 +32,12 @@ def _judge(resource: Resource, statement: Statement) -> Iterable[Finding]:
             resource,
             f"allows more than being assumed: {statement.place} has an action with a wildcard. Write sts:AssumeRole.",
         )
-    anybody = _anybody(statement.principal)
-    if anybody is False:
+    public = anybody(statement.principal)
+    if public is False:
         return
-    narrow = narrows(statement.condition, WHO.__contains__, named)
-    if narrow is UNKNOWN or (anybody is UNKNOWN and not narrow):
+    condition = statement.condition
+    narrow = any_true([asks_who(condition), narrows(condition, "sts:externalid".__eq__, named)])
+    if narrow is UNKNOWN or (public is UNKNOWN and not narrow):
         yield unsettled(resource, f"who may assume it by {statement.place}")
     elif not narrow:
         yield refuse(
@@ -51,17 +45,6 @@ def _judge(resource: Resource, statement: Statement) -> Iterable[Finding]:
             f"may be assumed by anybody in the world: {statement.place} has the Principal *. Name the service or the "
             "role that assumes it.",
         )
-
-
-def _anybody(principal: Any) -> Any:
-    """Whether a Principal means everybody; UNKNOWN if that is open."""
-    if principal is UNKNOWN:
-        return UNKNOWN
-    parts = principal.values() if isinstance(principal, Mapping) else [principal]
-    names = [name for part in parts for name in as_list(part)]
-    if "*" in names:
-        return True
-    return UNKNOWN if UNKNOWN in names else False
 
 
 RULE = ResourceRule(
@@ -73,5 +56,6 @@ RULE = ResourceRule(
     unknown=UNKNOWN_TEXT + " So is an unknown Principal.",
     severity=Severity.CRITICAL,
     types=frozenset({ROLE, ROLE_COMPONENT}),
+    references=("checkov CKV_AWS_60", "checkov CKV_AWS_61"),
     check=check,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from policies.model import UNKNOWN, Config, Finding, Resource, ResourceRule, Severity, refuse, unsettled
@@ -9,6 +10,8 @@ from policies.rules.iam.conditions import narrows
 from policies.rules.iam.statements import ROLE, ROLE_COMPONENT, UNKNOWN_TEXT, allowing, open_questions, trust
 
 ACTION = "sts:assumerolewithwebidentity"
+# GitHub's tokens name a repository and then a branch, tag, environment or pull request of it, which may be any.
+OF_A_REPOSITORY = re.compile(r"repo:[\w.-]+/[\w.-]+:.+")
 KEYS = {":sub": "subject", ":aud": "audience"}
 
 
@@ -31,7 +34,7 @@ def check(resource: Resource, _config: Config) -> Iterable[Finding]:
 
 
 def _exact(value: str) -> bool:
-    return not {"*", "?"} & set(value)
+    return not {"*", "?"} & set(value) or OF_A_REPOSITORY.fullmatch(value) is not None
 
 
 RULE = ResourceRule(
@@ -42,9 +45,11 @@ RULE = ResourceRule(
     why="Without the subject every pod of the cluster may assume the role; without the audience, a token counts that "
     "was made for somebody else.",
     steps="Add a StringEquals condition on `<issuer>:sub`, system:serviceaccount:<namespace>:<account>, and on "
-    "`<issuer>:aud`, sts.amazonaws.com.",
+    "`<issuer>:aud`, sts.amazonaws.com. For GitHub's tokens, whose subject is `repo:<owner>/<repository>:...`, a "
+    "wildcard may stand after the repository.",
     unknown=UNKNOWN_TEXT + " So is an unknown condition.",
     severity=Severity.CRITICAL,
     types=frozenset({ROLE, ROLE_COMPONENT}),
+    references=("checkov CKV_AWS_358",),
     check=check,
 )

@@ -38,7 +38,7 @@ def _within(resource: Resource, key: str, value: object, most: float) -> Iterabl
     elif seconds is None or seconds < 0:
         yield refuse(resource, f"has {key} that is no number of seconds.")
     elif seconds > most:
-        yield refuse(resource, f"has {key} {seconds:g}, and at most {most:g} may be. Lower it.")
+        yield refuse(resource, f"has {key} {seconds:.0f}, and at most {most:.0f} may be. Lower it.")
 
 
 RULE = ResourceRule(

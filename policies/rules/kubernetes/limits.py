@@ -35,6 +35,7 @@ RULE = ResourceRule(
     "one pod takes the memory of all on its node.",
     steps="Set `resources` of each container: requests for cpu and memory, and the same memory under limits.",
     unknown=UNKNOWN_TEXT,
+    references=("checkov CKV_K8S_10", "checkov CKV_K8S_12", "checkov CKV_K8S_13"),
     severity=Severity.MEDIUM,
     types=frozenset(HOLDERS),
     check=check,

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from policies.model import UNKNOWN, Config, Finding, Resource, ResourceRule, Severity, refuse, unsettled
+from policies.rules.baseline.secrets import is_secret, may_be_secret, told_by
 from policies.rules.kubernetes.pods import HOLDERS, containers, inside, pod
 from policies.values import as_list, nested
 
 SECRET, CONFIG_MAP = "kubernetes:core/v1:Secret", "kubernetes:core/v1:ConfigMap"
-NAMES = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|CREDENTIAL", re.IGNORECASE)
-# What a variable says of a secret without being one: where it is, or how long it counts.
-ABOUT = re.compile(r"_(ARN|NAME|FILE|PATH|ID|URI|TTL|SECONDS)$", re.IGNORECASE)
-# A password in a URL, an AWS access key, a private key, tokens of Slack and GitHub.
-VALUES = re.compile(
-    r"://[^/@\s:]*:[^/@\s]+@|\b(AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----|\bxox[abp]-|\bgh[ps]_\w{36}"
-)
 
 
 def check(resource: Resource, _config: Config) -> Iterable[Finding]:
@@ -30,7 +23,7 @@ def check(resource: Resource, _config: Config) -> Iterable[Finding]:
                 "External Secrets bring them from AWS Secrets Manager.",
             )
     elif resource.type == CONFIG_MAP:
-        if any(_is_secret(value) for _, value in nested(resource.get("data"))):
+        if any(is_secret(value) for _, value in nested(resource.get("data"))):
             yield refuse(resource, "holds what looks like a secret, for everybody who may look at the namespace.")
     else:
         for name, body in containers(pod(resource)):
@@ -40,20 +33,16 @@ def check(resource: Resource, _config: Config) -> Iterable[Finding]:
 
 def _judge(resource: Resource, container: str, variable: Any) -> Iterable[Finding]:
     name, value = inside(variable, "name"), inside(variable, "value")
-    told = isinstance(name, str) and NAMES.search(name) and not ABOUT.search(name)
+    told = told_by(name)
     if value is UNKNOWN and not told:
         yield unsettled(resource, f"whether a variable of its {container} is a secret")
-    elif _is_secret(value) or (told and value not in (None, "")):
+    elif value is UNKNOWN or is_secret(value) or (told and may_be_secret(value)):
         shown = f"'{name}'" if isinstance(name, str) else "a variable"
         yield refuse(
             resource,
             f"has a secret in plain text: {shown} of its {container}. Fill it with valueFrom.secretKeyRef, from a "
             "secret that comes from AWS Secrets Manager.",
         )
-
-
-def _is_secret(value: Any) -> bool:
-    return isinstance(value, str) and VALUES.search(value) is not None
 
 
 RULE = ResourceRule(

@@ -49,4 +49,4 @@ def inside(value: Any, *path: str) -> Any:
 
 
 def _name(name: Any) -> str:
-    return f"container '{name}'" if isinstance(name, str) else "a container"
+    return f"container '{name}'" if isinstance(name, str) else "unnamed container"

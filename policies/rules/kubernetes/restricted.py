@@ -10,6 +10,7 @@ from policies.rules.kubernetes.pods import HOLDERS, UNKNOWN_TEXT, Container, con
 from policies.values import as_list
 
 OF_THE_NODE = ("hostNetwork", "hostPID", "hostIPC")
+HARMLESS = ("NET_BIND_SERVICE",)  # the only one that Pod Security's level "restricted" lets a container add
 
 
 def check(resource: Resource, _config: Config) -> Iterable[Finding]:
@@ -54,11 +55,11 @@ def _judge(resource: Resource, spec: Any, container: Container) -> Iterable[Find
             f"lets its {name} change its own files. Set readOnlyRootFilesystem to true, and mount an emptyDir where it "
             "writes.",
         )
-    dropped = inside(own, "capabilities", "drop")
-    if dropped is UNKNOWN:
+    dropped, added = (inside(own, "capabilities", key) for key in ("drop", "add"))
+    if UNKNOWN in (dropped, added):
         yield unsettled(resource, f"which capabilities its {name} has")
-    elif "ALL" not in as_list(dropped):
-        yield refuse(resource, f"leaves its {name} capabilities of root. Drop ALL.")
+    elif "ALL" not in as_list(dropped) or any(one not in HARMLESS for one in as_list(added)):
+        yield refuse(resource, f"leaves its {name} capabilities of root. Drop ALL, and add none.")
 
 
 def _either(spec: Any, own: Any, key: str) -> Any:
@@ -83,7 +84,12 @@ RULE = ResourceRule(
     steps="Set the pod's `securityContext` to runAsNonRoot, and each container's to allowPrivilegeEscalation false, "
     "readOnlyRootFilesystem true and capabilities drop ALL.",
     unknown=UNKNOWN_TEXT,
+    references=(
+        "Kubernetes Pod Security Standards: restricted", "checkov CKV_K8S_16", "checkov CKV_K8S_17",
+        "checkov CKV_K8S_18", "checkov CKV_K8S_19", "checkov CKV_K8S_20", "checkov CKV_K8S_22",
+        "checkov CKV_K8S_23", "checkov CKV_K8S_37",
+    ),
     severity=Severity.HIGH,
     types=frozenset(HOLDERS),
     check=check,
-)
+)  # fmt: skip

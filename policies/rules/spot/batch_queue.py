@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from policies.model import UNKNOWN, Config, Finding, Resource, Severity, Stack, StackRule, refuse, unsettled
-from policies.rules.batch.environments import COMPONENT, QUEUE, places
+from policies.rules.batch.environments import COMPONENT, QUEUE, answered, places
 
 SPOT = ("FARGATE_SPOT", "SPOT")
 
@@ -18,7 +18,7 @@ def check(resource: Resource, stack: Stack, _config: Config) -> Iterable[Finding
             possible = set(place.linked)
             if possible and not possible & {UNKNOWN, *SPOT}:
                 yield refuse(resource, f"has no environment on Spot{of}. Give it one, as the first.")
-            elif resource.parent_type != COMPONENT:
+            elif not answered(resource, stack):
                 yield unsettled(resource, "whether its first environment is on Spot")
         elif first is None:
             yield refuse(

@@ -8,7 +8,8 @@ from typing import Any
 from policies.model import UNKNOWN, Config, Finding, Resource, ResourceRule, Severity, refuse, unsettled
 from policies.values import as_list, number
 
-GROUP, POOL = "aws:eks/nodeGroup:NodeGroup", "kubernetes:karpenter.sh/v1:NodePool"
+GROUP = "aws:eks/nodeGroup:NodeGroup"
+POOLS = ("kubernetes:karpenter.sh/v1:NodePool", "kubernetes:karpenter.sh/v1beta1:NodePool")
 LABEL, BATCH = "workload-type", "batch"
 CAPACITY, TYPES = "karpenter.sh/capacity-type", "node.kubernetes.io/instance-type"
 ON_DEMAND = "has nodes on demand for jobs, which can be run again when Spot takes a node back."
@@ -74,7 +75,7 @@ RULE = ResourceRule(
     "0. Nodes for jobs are those with the label workload-type: batch.",
     unknown="Advises at preview when label, capacity, types or size is unknown; settled at update.",
     severity=Severity.MEDIUM,
-    types=frozenset({GROUP, POOL}),
+    types=frozenset({GROUP, *POOLS}),
     parameters={
         "minTypes": {
             "type": "integer", "minimum": 1, "default": 3, "description": "Fewest instance types of a node group."

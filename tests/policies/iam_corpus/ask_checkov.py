@@ -1,0 +1,64 @@
+"""Asks checkov of each policy of the corpus and writes `checkov.json`, by its own virtual environment.
+
+    python3 -m venv /tmp/checkov/venv && /tmp/checkov/venv/bin/pip install "checkov>=3,<4"
+    python tests/policies/iam_corpus/ask_checkov.py /tmp/checkov/venv/bin/checkov
+
+checkov's pins conflict with the project's boto3, so the tests read its answers and do not run it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+CORPUS = Path(__file__).parent
+ANSWERS = CORPUS / "checkov.json"
+# How the name of a policy begins → type of the Terraform resource, its property with the policy, and the others.
+RESOURCES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "identity": ("aws_iam_policy", "policy", {}),
+    "trust": ("aws_iam_role", "assume_role_policy", {}),
+    "sqs": (
+        "aws_sqs_queue_policy",
+        "policy",
+        {"queue_url": "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs"},
+    ),
+    "sns": ("aws_sns_topic_policy", "policy", {"arn": "arn:aws:sns:eu-central-1:123456789012:jobs"}),
+    "s3": ("aws_s3_bucket_policy", "policy", {"bucket": "files"}),
+    "ecr": ("aws_ecr_repository_policy", "policy", {"repository": "jobs"}),
+    "kms": ("aws_kms_key", "policy", {}),
+}
+CHECKS = {
+    "CKV_AWS_62", "CKV_AWS_63", "CKV_AWS_355", "CKV_AWS_286", "CKV_AWS_60", "CKV_AWS_61", "CKV_AWS_168", "CKV_AWS_387",
+    "CKV_AWS_169", "CKV_AWS_70", "CKV_AWS_32", "CKV_AWS_33",
+}  # fmt: skip
+
+
+def main(checkov: str) -> None:
+    resources: dict[str, dict[str, Any]] = {}
+    for file in sorted(CORPUS.glob("*-*.json")):
+        kind, place, others = RESOURCES[file.stem.partition("-")[0]]
+        resources.setdefault(kind, {})[file.stem] = {place: file.read_text(encoding="utf-8"), **others}
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "main.tf.json").write_text(json.dumps({"resource": resources}), encoding="utf-8")
+        options = ["--framework", "terraform", "--check", ",".join(sorted(CHECKS)), "--output", "json", "--quiet"]
+        command = [checkov, "--directory", folder, *options, "--skip-download", "--soft-fail"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    report = json.loads(done.stdout)
+    version = subprocess.run([checkov, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    failed: dict[str, set[str]] = {name: set() for one in resources.values() for name in one}
+    for found in report["results"]["failed_checks"]:
+        failed[found["resource"].split(".")[1]].add(found["check_id"])
+    answers = {
+        "version": version,
+        "command": "python tests/policies/iam_corpus/ask_checkov.py /tmp/checkov/venv/bin/checkov",
+        "failed": {name: sorted(checks) for name, checks in sorted(failed.items())},
+    }
+    ANSWERS.write_text(json.dumps(answers, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
