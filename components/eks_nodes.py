@@ -98,7 +98,7 @@ class ManagedNodes(pulumi.ComponentResource):
         return aws.eks.NodeGroup(
             name,
             cluster_name=self._control.name,
-            node_group_name_prefix=prefix,  # a new one stands beside the old one that it replaces
+            node_group_name_prefix=f"{name}-",  # a new one stands beside the old one that it replaces
             node_role_arn=self._role.arn,
             subnet_ids=self._network.subnet_ids,
             ami_type=IMAGES[architecture],
