@@ -27,10 +27,10 @@ AUTO_ROLE = (
 ADMIN = "AmazonEKSClusterAdminPolicy"
 SECRETS_DRIVER = "aws-secrets-store-csi-driver-provider"
 CSI_VALUES = {
+    "tolerations": [{"operator": "Exists"}],  # on the nodes for batch, too, as the driver itself by default
     "secrets-store-csi-driver": {
         "syncSecret": {"enabled": True},  # into a Secret, from which a pod's variables are filled
-        "linux": {"tolerations": [{"operator": "Exists"}]},  # on the nodes for batch, too
-    }
+    },
 }
 
 
@@ -88,7 +88,8 @@ class NewEksCluster(pulumi.ComponentResource):
             nodes = ManagedNodes(
                 "batch", site, new, control, network=network, scratch=scratch, after=before, opts=inside
             )
-            addons.append(self._addon(control, "coredns", after=[nodes]))
+            addons.append(self._addon(control, "coredns", after=nodes.groups))
+            nodes.autoscale(addons)
         if secrets and kubernetes.secrets == "csi":
             addons.append(self._addon(control, SECRETS_DRIVER, CSI_VALUES, after=[nodes]))
         issuer, provider_arn = self._issuer(control) if kubernetes.identity == "irsa" else (None, None)

@@ -23,7 +23,7 @@ SECRETS_FOLDER = "/etc/secrets"
 LOG_GIB = 1  # that a container's output may take on the node
 FINAL_EXIT = 64  # refused input or timeout: it would be the same again
 # After the worker's own timeout, which says why, Kubernetes ends a pod that is still there.
-GRACE_SECONDS = 60
+GRACE_SECONDS = 300  # counted from before the image is pulled and volumes are mounted
 # Until the first pod runs: a node must be found, started and joined, and the image pulled.
 START_SECONDS = 15 * 60
 # Between two tries of an index. Source: pod backoff failure policy, Kubernetes documentation.

@@ -186,7 +186,7 @@ def test_a_schedule_makes_a_cron_job(make: Make) -> None:
     template.pop("template")
     assert template == {
         "completions": 3, "parallelism": 2, "completionMode": "Indexed", "backoffLimitPerIndex": 3,
-        "activeDeadlineSeconds": 900 + 2 * (5 * 660 + 70), "ttlSecondsAfterFinished": 86_400,
+        "activeDeadlineSeconds": 900 + 2 * (5 * 900 + 70), "ttlSecondsAfterFinished": 86_400,
         "podFailurePolicy": {
             "rules": [
                 {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
@@ -233,7 +233,7 @@ def test_other_sources_make_another_pod_so_that_a_job_runs_again(make: Make) -> 
 def test_a_pod_has_no_rights_and_as_much_as_it_asked_for(make: Make) -> None:
     spec = pod(make())["spec"]
     assert spec["securityContext"]["runAsNonRoot"] and spec["automountServiceAccountToken"] is False
-    assert (spec["restartPolicy"], spec["activeDeadlineSeconds"]) == ("Never", 660)
+    assert (spec["restartPolicy"], spec["activeDeadlineSeconds"]) == ("Never", 900)
     assert spec["priorityClassName"] == "batch-low"
     assert spec["nodeSelector"]["kubernetes.io/arch"] == "arm64" and "workload-type" not in spec["nodeSelector"]
     assert spec["topologySpreadConstraints"][0]["topologyKey"] == "topology.kubernetes.io/zone"
