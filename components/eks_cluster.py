@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -118,7 +119,7 @@ class NewEksCluster(pulumi.ComponentResource):
             deletion_window_in_days=KEY_DAYS,
             opts=self._child,
         )
-        trust = assumed_by_cluster(site)
+        trust = assumed_by_cluster(site, auto=bool(auto))
         role = Role("eks-cluster", site, trust, [], managed=AUTO_ROLE if auto else [ROLE], opts=self._child)
         features: Mapping[str, Any] = {}
         if auto:
@@ -156,7 +157,7 @@ class NewEksCluster(pulumi.ComponentResource):
     def _admins(self, control: aws.eks.Cluster) -> list[pulumi.Resource]:
         made: list[pulumi.Resource] = []
         for arn in self._new.admins:
-            name = arn.rpartition("/")[2]
+            name = re.sub("[:/]", "-", arn.partition(":iam::")[2])  # two may have one last name
             entry = aws.eks.AccessEntry(name, cluster_name=control.name, principal_arn=arn, opts=self._child)
             made.append(
                 aws.eks.AccessPolicyAssociation(

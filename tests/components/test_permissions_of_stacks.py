@@ -344,7 +344,8 @@ def test_every_trust_is_for_the_service_that_uses_the_role(found: Declared) -> N
         [trust] = json.loads(role.inputs["assumeRolePolicy"])["Statement"]
         service = users.pop(role.outputs["arn"])
         assert trust["Principal"] == {"Service": f"{service}.amazonaws.com"}
-        assert trust["Action"] == ["sts:AssumeRole", *(["sts:TagSession"] if service == "eks" else [])]
+        tags = service == "eks" and "computeConfig" in found.inputs(CLUSTER)  # Auto Mode's
+        assert trust["Action"] == ["sts:AssumeRole", *(["sts:TagSession"] if tags else [])]
         # Lambda, API Gateway and EC2 are not known to give a source account when they assume a role.
         account = trust.get("Condition", {}).get("StringEquals", {}).get("aws:SourceAccount")
         assert account == (None if service in ("lambda", "apigateway", "ec2") else ACCOUNT)
