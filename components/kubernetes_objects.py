@@ -81,14 +81,13 @@ def namespace_objects(name: str, version: str, quota: Quota, ports: Sequence[int
         for suffix, value in (("", "restricted"), ("-version", f"v{version}"))
     }
     anywhere = {"ipBlock": {"cidr": "0.0.0.0/0", "except": [METADATA_SERVICE]}}
+    names = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
     out: list[Object] = [
+        {"to": [{"namespaceSelector": {}}], "ports": names},  # some networks do not take pods for addresses
         {
             "to": [anywhere],
-            "ports": [
-                {"protocol": "UDP", "port": 53},  # names
-                *({"protocol": "TCP", "port": port} for port in sorted({53, 443, *ports})),
-            ],
-        }
+            "ports": [*names, *({"protocol": "TCP", "port": port} for port in sorted({443, *ports} - {53}))],
+        },
     ]
     if pod_identity:
         out.append({"to": [{"ipBlock": {"cidr": POD_IDENTITY_AGENT}}], "ports": [{"protocol": "TCP", "port": 80}]})

@@ -131,7 +131,9 @@ def test_the_namespace_is_restricted_has_a_quota_and_is_closed(make: Make) -> No
 
 def test_pods_reach_names_aws_and_the_ports_that_the_stack_says_but_not_the_nodes_role(make: Make) -> None:
     found = make({**EXISTING, "egressPorts": [5432]})
-    [rule] = found.inputs("kubernetes:networking.k8s.io/v1:NetworkPolicy", "egress-*")["spec"]["egress"]
+    names, rule = found.inputs("kubernetes:networking.k8s.io/v1:NetworkPolicy", "egress-*")["spec"]["egress"]
+    assert names["to"] == [{"namespaceSelector": {}}]  # where pods are no addresses to the network
+    assert {one["port"] for one in names["ports"]} == {53}
     assert rule["to"] == [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.169.254/32"]}}]
     assert [(one["protocol"], one["port"]) for one in rule["ports"]] == [
         ("UDP", 53), ("TCP", 53), ("TCP", 443), ("TCP", 5432),
@@ -164,7 +166,7 @@ def test_with_pod_identity_one_account_of_one_cluster_gets_the_role(make: Make) 
     association = found.inputs("aws:eks/podIdentityAssociation:PodIdentityAssociation")
     assert (association["namespace"], association["serviceAccount"]) == ("serverless-batch-dev", "etl-probe")
     assert "annotations" not in object_of(found, "core/v1:ServiceAccount")["metadata"]
-    agent = found.inputs("kubernetes:networking.k8s.io/v1:NetworkPolicy", "egress-*")["spec"]["egress"][1]
+    agent = found.inputs("kubernetes:networking.k8s.io/v1:NetworkPolicy", "egress-*")["spec"]["egress"][-1]
     assert agent["to"] == [{"ipBlock": {"cidr": "169.254.170.23/32"}}]
 
 
@@ -363,7 +365,7 @@ def test_the_nodes_of_jobs_are_on_spot_and_none_while_no_job_runs(make: Make) ->
     assert group.inputs["taints"] == [{"key": "workload-type", "value": "batch", "effect": "NO_SCHEDULE"}]
     assert list(group.request.ignoreChanges) == ["scalingConfig.desiredSize"]
     [disk] = found.inputs("aws:ec2/launchTemplate:LaunchTemplate", "eks-batch")["blockDeviceMappings"]
-    assert (disk["ebs"]["volumeSize"], disk["ebs"]["encrypted"]) == (110, "true")
+    assert (disk["ebs"]["volumeSize"], disk["ebs"]["encrypted"]) == (170, "true")
     spec = pod(found)["spec"]
     assert spec["nodeSelector"]["workload-type"] == "batch"
     assert spec["tolerations"] == [
@@ -417,7 +419,7 @@ def test_in_auto_mode_aws_makes_the_nodes(make: Make) -> None:
     assert requirements["karpenter.sh/capacity-type"] == ["spot"]
     assert requirements["node.kubernetes.io/instance-type"] == NEW["instanceTypes"]
     assert pool["limits"] == {"cpu": "28"}
-    assert object_of(found, "eks.amazonaws.com/v1:NodeClass")["spec"]["ephemeralStorage"] == {"size": "110Gi"}
+    assert object_of(found, "eks.amazonaws.com/v1:NodeClass")["spec"]["ephemeralStorage"] == {"size": "170Gi"}
     trusted = trust(found, "eks-cluster")["Action"]
     assert trusted == ["sts:AssumeRole", "sts:TagSession"]
 
