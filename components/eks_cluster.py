@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,10 +28,10 @@ AUTO_ROLE = (
 ADMIN = "AmazonEKSClusterAdminPolicy"
 SECRETS_DRIVER = "aws-secrets-store-csi-driver-provider"
 CSI_VALUES = {
+    "tolerations": [{"operator": "Exists"}],  # on the nodes for batch, too, as the driver itself by default
     "secrets-store-csi-driver": {
         "syncSecret": {"enabled": True},  # into a Secret, from which a pod's variables are filled
-        "linux": {"tolerations": [{"operator": "Exists"}]},  # on the nodes for batch, too
-    }
+    },
 }
 
 
@@ -88,7 +89,8 @@ class NewEksCluster(pulumi.ComponentResource):
             nodes = ManagedNodes(
                 "batch", site, new, control, network=network, scratch=scratch, after=before, opts=inside
             )
-            addons.append(self._addon(control, "coredns", after=[nodes]))
+            addons.append(self._addon(control, "coredns", after=nodes.groups))
+            nodes.autoscale(addons)
         if secrets and kubernetes.secrets == "csi":
             addons.append(self._addon(control, SECRETS_DRIVER, CSI_VALUES, after=[nodes]))
         issuer, provider_arn = self._issuer(control) if kubernetes.identity == "irsa" else (None, None)
@@ -117,7 +119,7 @@ class NewEksCluster(pulumi.ComponentResource):
             deletion_window_in_days=KEY_DAYS,
             opts=self._child,
         )
-        trust = assumed_by_cluster(site)
+        trust = assumed_by_cluster(site, auto=bool(auto))
         role = Role("eks-cluster", site, trust, [], managed=AUTO_ROLE if auto else [ROLE], opts=self._child)
         features: Mapping[str, Any] = {}
         if auto:
@@ -155,7 +157,7 @@ class NewEksCluster(pulumi.ComponentResource):
     def _admins(self, control: aws.eks.Cluster) -> list[pulumi.Resource]:
         made: list[pulumi.Resource] = []
         for arn in self._new.admins:
-            name = arn.rpartition("/")[2]
+            name = re.sub("[:/]", "-", arn.partition(":iam::")[2])  # two may have one last name
             entry = aws.eks.AccessEntry(name, cluster_name=control.name, principal_arn=arn, opts=self._child)
             made.append(
                 aws.eks.AccessPolicyAssociation(

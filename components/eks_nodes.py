@@ -22,6 +22,9 @@ SYSTEM_TYPES = {"arm64": "t4g.medium", "x86_64": "t3.medium"}  # for DNS and the
 REGISTRY = "AmazonEC2ContainerRegistryPullOnly"
 CHARTS, CHART, CHART_VERSION = "https://kubernetes.github.io/autoscaler", "cluster-autoscaler", "9.59.0"
 AUTOSCALER = "cluster-autoscaler"
+# What a node of an empty group would have: the autoscaler knows of no disk, and every pod asks for some of it.
+# Source: auto-discovery setup, README of the cluster autoscaler's AWS provider.
+EPHEMERAL = "k8s.io/cluster-autoscaler/node-template/resources/ephemeral-storage"
 IDLE = "5m"  # that a node has had no pod, before it goes
 
 
@@ -43,9 +46,13 @@ class ManagedNodes(pulumi.ComponentResource):
         after: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions,
     ):
-        """scratch: GiB for files of jobs. after: without what no node becomes ready."""
+        """scratch: GiB for files of jobs. after: without what no node becomes ready.
+
+        groups: nodes for what the cluster itself needs, and those for jobs.
+        """
         super().__init__("serverless-batch:eks_nodes:ManagedNodes", name, {"types": list(new.instance_types)}, opts)
         self._site, self._control, self._network, self._after = site, control, network, after
+        self._version = new.version
         self._child = pulumi.ResourceOptions(parent=self)
         policies = ["AmazonEKSWorkerNodePolicy", REGISTRY]
         self._role = Role("eks-node", site, "ec2", [], managed=policies, opts=self._child)
@@ -67,8 +74,9 @@ class ManagedNodes(pulumi.ComponentResource):
             labels={NODE_LABEL: NODE_VALUE},
             taints=[{"key": NODE_LABEL, "value": NODE_VALUE, "effect": "NO_SCHEDULE"}],
             volume=SYSTEM_GIB + scratch,
+            tags={EPHEMERAL: f"{_allocatable(SYSTEM_GIB + scratch)}Gi"},
         )
-        self._autoscaler([system, batch])
+        self.groups = [system, batch]
         self.register_outputs({})
 
     def _group(
@@ -98,7 +106,8 @@ class ManagedNodes(pulumi.ComponentResource):
         return aws.eks.NodeGroup(
             name,
             cluster_name=self._control.name,
-            node_group_name_prefix=prefix,  # a new one stands beside the old one that it replaces
+            version=self._version,  # else nodes stay behind when the cluster's is raised
+            node_group_name_prefix=f"{name}-",  # a new one stands beside the old one that it replaces
             node_role_arn=self._role.arn,
             subnet_ids=self._network.subnet_ids,
             ami_type=IMAGES[architecture],
@@ -113,7 +122,8 @@ class ManagedNodes(pulumi.ComponentResource):
             **more,
         )
 
-    def _autoscaler(self, groups: Sequence[aws.eks.NodeGroup]) -> None:
+    def autoscale(self, after: Sequence[pulumi.Resource]) -> None:
+        """after: the cluster's DNS, without which the autoscaler finds no AWS."""
         from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs  # a large package
 
         site, cluster = self._site, self._site.name("eks")
@@ -140,9 +150,9 @@ class ManagedNodes(pulumi.ComponentResource):
                 "extraArgs": {"scale-down-unneeded-time": IDLE},
                 "nodeSelector": {NODE_LABEL: "system"},
                 "rbac": {"serviceAccount": {"name": AUTOSCALER}},
-                "resources": {"requests": {"cpu": "100m", "memory": "300Mi"}, "limits": {"memory": "300Mi"}},
+                "resources": {"requests": {"cpu": "100m", "memory": "600Mi"}, "limits": {"memory": "600Mi"}},
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[bound, *groups]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[bound, *after]),
         )
 
 
@@ -222,6 +232,11 @@ class AutoNodes(pulumi.ComponentResource):
 def auto_node_role(site: Site, opts: pulumi.ResourceOptions) -> Role:
     """Of nodes in Auto Mode."""
     return Role("eks-node", site, "ec2", [], managed=["AmazonEKSWorkerNodeMinimalPolicy", REGISTRY], opts=opts)
+
+
+def _allocatable(volume: int) -> int:
+    """GiB for pods of a node's volume: the kubelet evicts below 10 % and keeps one. Source: EKS' AL2023 images."""
+    return volume * 9 // 10 - 2
 
 
 def _requirement(key: str, values: list[str]) -> dict[str, Any]:

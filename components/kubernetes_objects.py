@@ -22,7 +22,7 @@ SECRETS_FOLDER = "/etc/secrets"
 LOG_GIB = 1  # that a container's output may take on the node
 FINAL_EXIT = 64  # refused input or timeout: it would be the same again
 # After the worker's own timeout, which says why, Kubernetes ends a pod that is still there.
-GRACE_SECONDS = 60
+GRACE_SECONDS = 300  # counted from before the image is pulled and volumes are mounted
 # Until the first pod runs: a node must be found, started and joined, and the image pulled.
 START_SECONDS = 15 * 60
 # Between two tries of an index. Source: pod backoff failure policy, Kubernetes documentation.
@@ -80,14 +80,13 @@ def namespace_objects(name: str, version: str, quota: Quota, ports: Sequence[int
         for suffix, value in (("", "restricted"), ("-version", f"v{version}"))
     }
     anywhere = {"ipBlock": {"cidr": "0.0.0.0/0", "except": [METADATA_SERVICE]}}
+    names = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
     out: list[Object] = [
+        {"to": [{"namespaceSelector": {}}], "ports": names},  # some networks do not take pods for addresses
         {
             "to": [anywhere],
-            "ports": [
-                {"protocol": "UDP", "port": 53},  # names
-                *({"protocol": "TCP", "port": port} for port in sorted({53, 443, *ports})),
-            ],
-        }
+            "ports": [*names, *({"protocol": "TCP", "port": port} for port in sorted({443, *ports} - {53}))],
+        },
     ]
     if pod_identity:
         out.append({"to": [{"ipBlock": {"cidr": POD_IDENTITY_AGENT}}], "ports": [{"protocol": "TCP", "port": 80}]})

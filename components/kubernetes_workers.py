@@ -107,7 +107,7 @@ class KubernetesWorkers(pulumi.ComponentResource):
                         namespace=namespace,
                         service_account=workload.object_name,
                         role_arn=role.arn,
-                        opts=child,
+                        opts=pulumi.ResourceOptions(parent=self, depends_on=[made]),  # the cluster is there
                     )
                 )
             before = [*ready, *bound, *task.after]

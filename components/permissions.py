@@ -464,13 +464,13 @@ def assumed_by(site: Site, service: str) -> list[Statement]:
     return [statement]  # Lambda, API Gateway and EC2 are not known to send source keys when they assume a role
 
 
-def assumed_by_cluster(site: Site) -> list[Statement]:
-    """Trust for EKS, as the role of a cluster; Auto Mode tags its sessions."""
+def assumed_by_cluster(site: Site, *, auto: bool) -> list[Statement]:
+    """Trust for EKS, as the role of a cluster; auto: in Auto Mode, which tags its sessions."""
     return [
         Statement(
             Effect="Allow",
             Principal={"Service": "eks.amazonaws.com"},
-            Action=["sts:AssumeRole", "sts:TagSession"],
+            Action=["sts:AssumeRole", *(["sts:TagSession"] if auto else [])],
             Condition={"StringEquals": {"aws:SourceAccount": site.account}},
         )
     ]

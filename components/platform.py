@@ -44,7 +44,7 @@ from components.worker import Worker
 from components.workflow import StateMachine, WorkflowArgs, batch_runner, roles_of, task_runner
 from workflows import Runner
 
-PODS_ON_A_NODE = 4  # whose scratch a node of a new cluster has room for; the scheduler starts no more than fit
+PODS_ON_A_NODE = 7  # whose scratch a node of a new cluster has room for, as its four vCPUs have for half a one each
 MAX_RUNS = 10  # tasks at a time of a scheduled worker whose runs may overlap
 
 

@@ -86,7 +86,9 @@ class Invented:
             case "aws:eks/cluster:Cluster":
                 known = self._cluster(physical)
                 authority = {"certificateAuthority": known["certificateAuthorities"][0]}
-                return authority | {name: known[name] for name in ("endpoint", "identities", "status")}
+                group = {"clusterSecurityGroupId": "sg-0c1a5e0000000000c"}
+                told = {name: known[name] for name in ("endpoint", "identities", "status")}
+                return authority | told | {"vpcConfig": inputs["vpcConfig"] | group}
             case "aws:lambda/function:Function":
                 path = f"path/2015-03-31/functions/{self.arn(type_, physical)}/invocations"
                 return {"invokeArn": f"arn:{PARTITION}:apigateway:{self.region}:lambda:{path}"}

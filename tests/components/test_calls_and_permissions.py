@@ -16,14 +16,16 @@ from component_support import (
     API_WORKERS,
     BATCH_WORKERS,
     BUILDS,
+    ECS_WORKERS,
     JOB_WORKERS,
+    KUBERNETES_WORKERS,
     PROJECT,
     QUEUE_WORKERS,
     SCHEDULED_WORKERS,
     STACKS,
-    WORKERS,
     WORKFLOWS,
     job_containers,
+    pods,
     variables,
 )
 
@@ -89,6 +91,12 @@ MACHINE |= {f"logs:{verb}LogDelivery" for verb in ("Create", "Delete", "Get", "U
 MACHINE |= {"logs:ListLogDeliveries", "logs:PutResourcePolicy"}
 CODEPIPELINE = ARTIFACTS | {"s3:GetBucketVersioning", "s3:PutObject", "s3:PutObjectAcl"}
 CODEPIPELINE |= {"codebuild:BatchGetBuilds", "codebuild:StartBuild", "codeconnections:UseConnection"}
+# What the cluster autoscaler calls, with all of its features. Source: its documentation of AWS as the cloud provider.
+AUTOSCALER = {f"autoscaling:Describe{what}" for what in ("AutoScalingGroups", "AutoScalingInstances")}
+AUTOSCALER |= {"autoscaling:DescribeLaunchConfigurations", "autoscaling:DescribeScalingActivities"}
+AUTOSCALER |= {"autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup"}
+AUTOSCALER |= {"ec2:DescribeImages", "ec2:DescribeInstanceTypes", "ec2:DescribeLaunchTemplateVersions"}
+AUTOSCALER |= {"ec2:GetInstanceTypesFromInstanceRequirements", "eks:DescribeNodegroup"}
 
 
 @cache
@@ -108,10 +116,10 @@ def calls(tree: ast.AST) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            named = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+            named = [a.value for a in node.args if isinstance(a, ast.Constant) and "_" in str(a.value)]
             named += [a.attr for a in node.args if isinstance(a, ast.Attribute) and _on(a) == "_table"]
             method = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            # A method of one word, such as `query`, is one of AWS's only on a table.
+            # A method of one word, such as `query`, is one of AWS's only on a table; a text of one word is any.
             called = [method] if "_" in method or _on(node.func) in ("_table", "sns", "_client") else []
             found |= set().union(*(operations()[name] for name in [*named, *called] if name in operations()))
             found |= POWERTOOLS.get(method, set())
@@ -136,7 +144,7 @@ def step(*names: str) -> list[Path]:
 @cache
 def runtime(mode: str) -> tuple[Path, ...]:
     """Modules of the runtime that a container imports in this mode."""
-    modules = {"api": "api_job", "batch": "batch_job", "queue": "queue_service"}
+    modules = {"api": "api_job", "batch": "batch_job", "kubernetes": "kubernetes_job", "queue": "queue_service"}
     waiting, found = {modules[mode], "child"}, set()  # child: started by its path
     while waiting:
         file = PROJECT / f"workers/runtime/{waiting.pop()}.py"
@@ -209,6 +217,7 @@ WORKLOADS: Mapping[str, tuple[list[Path], set[str]]] = {
     ),
     **{f"{build}-project": (step("build", "docker"), STEP | DOCKER | {"s3:PutObject"}) for build in BUILDS},
     "canary-project": (step("canary", "definitions", "job_definitions"), STEP | COPY),
+    "eks-autoscaler": ([], AUTOSCALER),
     "enqueuer-function": (modules("functions/enqueuer"), LOGS),
     "image-pipeline": ([], CODEPIPELINE),
     "launcher-function": (modules("functions/launcher"), LOGS | MAPPING | PASS),
@@ -223,7 +232,7 @@ WORKLOADS: Mapping[str, tuple[list[Path], set[str]]] = {
     "watchman-function": (modules("functions/watchman"), LOGS | DEAD_LETTERS),
     "watchman-schedule": ([], SCHEDULE),
     **{f"flow-{workflow}": ([], MACHINE) for workflow in WORKFLOWS},
-    **{f"{worker}-execution": ([], AGENT) for worker in WORKERS},
+    **{f"{worker}-execution": ([], AGENT) for worker in ECS_WORKERS},
     **{
         f"{worker}-task": ([*runtime("api"), *modules("workers/engines", f"workers/{worker}")], TELL_MISSING)
         for worker in API_WORKERS
@@ -233,6 +242,10 @@ WORKLOADS: Mapping[str, tuple[list[Path], set[str]]] = {
         for worker in SCHEDULED_WORKERS
     },
     **{f"{worker}-job": ([*runtime("batch"), *modules(f"workers/{worker}")], TELL_MISSING) for worker in BATCH_WORKERS},
+    **{
+        f"{worker}-pod": ([*runtime("kubernetes"), *modules(f"workers/{worker}")], TELL_MISSING)
+        for worker in KUBERNETES_WORKERS
+    },
     **{
         f"{worker}-task": ([*runtime("queue"), *modules(f"workers/{worker}")], TELL_MISSING | PROTECTION)
         for worker in QUEUE_WORKERS
@@ -244,7 +257,11 @@ OPTIONAL = {"secretsmanager:GetSecretValue": {"dev", "staging", "prod"}, "bedroc
 REPEATABLE = {"image_processor-task": {"dynamodb:PutItem"}}
 # Nor these: a canary changes no job definition.
 UNUSED = REPEATABLE | {"canary-project": {"batch:RegisterJobDefinition"}}
-MISSING = {"dev": {"canary-project"}, "prod": {"load_generator-function"}}
+MISSING = {
+    "dev": {"canary-project", "eks-autoscaler"},
+    "staging": {"eks-autoscaler"},  # Auto Mode has its own
+    "prod": {"load_generator-function"},
+}
 
 
 @pytest.mark.parametrize(("role", "name"), [(r, n) for n in STACKS for r in WORKLOADS if r not in MISSING.get(n, ())])
@@ -259,6 +276,40 @@ def test_a_workload_may_do_what_its_code_does_and_nothing_more(stack, role: str,
 @pytest.mark.parametrize("name", STACKS)
 def test_every_role_with_permissions_is_in_the_table(stack, name: str) -> None:
     assert stack(name).names("aws:iam/rolePolicy:RolePolicy") == sorted(WORKLOADS.keys() - MISSING.get(name, set()))
+
+
+GATEWAY = {"job-api-gateway-logs": {"service-role/AmazonAPIGatewayPushToCloudWatchLogs"}}
+PULL = "AmazonEC2ContainerRegistryPullOnly"
+# Role → AWS's own policies, where its services ask for them. Source: IAM roles and add-ons, Amazon EKS user guide.
+OF_AWS: Mapping[str, Mapping[str, set[str]]] = {
+    "dev": GATEWAY,
+    "staging": {
+        **GATEWAY,
+        "eks-cluster": {
+            f"AmazonEKS{what}Policy" for what in ("BlockStorage", "Cluster", "Compute", "LoadBalancing", "Networking")
+        },
+        "eks-node": {"AmazonEKSWorkerNodeMinimalPolicy", PULL},
+    },
+    "prod": {
+        **GATEWAY,
+        "eks-cluster": {"AmazonEKSClusterPolicy"},
+        "eks-cni": {"AmazonEKS_CNI_Policy"},  # and so no node has it
+        "eks-node": {"AmazonEKSWorkerNodePolicy", PULL},
+    },
+}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_a_role_has_those_of_awss_own_policies_that_a_service_asks_for_and_no_others(stack, name: str) -> None:
+    found = stack(name)
+    roles = {role.outputs["name"]: role.name for role in found.all("aws:iam/role:Role")}
+    attached: dict[str, set[str]] = {}
+    for one in found.all("aws:iam/*Attachment:*"):
+        assert one.type == "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+        policy = one.inputs["policyArn"].removeprefix("arn:aws:iam::aws:policy/")
+        attached.setdefault(roles[one.inputs["role"]], set()).add(policy)
+    assert attached == OF_AWS[name]
+    assert not any(role.inputs.get("managedPolicyArns") for role in found.all("aws:iam/role:Role"))
 
 
 def test_a_worker_that_may_repeat_nothing_remembers_what_it_has_done(stack) -> None:
@@ -346,11 +397,12 @@ def test_what_each_workload_calls() -> None:
         "dynamodb:UpdateItem",
         "sns:Publish",
     }
-    assert needed(*runtime("batch")) == {"s3:GetObject", "s3:PutObject"}
+    assert needed(*runtime("batch")) == needed(*runtime("kubernetes")) == {"s3:GetObject", "s3:PutObject"}
     protection = (PROJECT / "workers/runtime/protection.py").read_text()
     assert re.findall(r'request\("(\w+)"', protection) == ["PUT"]  # a GET would need one action more
     assert needed(*modules(*(f"workers/{worker}" for worker in (*API_WORKERS, *QUEUE_WORKERS)))) == set()
     assert needed(*modules("workers/sales_report")) == {"s3:GetObject", "s3:ListBucket"}
+    assert needed(*modules("workers/etl_processor")) == {"s3:GetObject", "s3:ListBucket", "s3:PutObject"}
 
 
 ENVIRONMENT = {
@@ -411,3 +463,20 @@ def test_a_job_of_batch_gets_every_variable_that_its_runtime_reads(stack) -> Non
         assert read - BY_BATCH - BY_SUBMITTER - {"MODE", "ENGINE"} <= given.keys()
         assert not given.keys() & (BY_BATCH | BY_SUBMITTER)
         assert {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"} <= given.keys()
+
+
+BY_KUBERNETES = {"JOB_COMPLETION_INDEX"}
+
+
+def test_a_pod_gets_every_variable_that_its_runtime_and_its_worker_read(stack) -> None:
+    read = read_by_runtime("kubernetes")
+    assert read > BY_KUBERNETES | {"RUN", "POD_NAME", "INPUT", "SIZE", "CRON_JOB", "SOURCES_FILE"}
+    for worker, pod in pods(stack("prod")).items():
+        [container] = pod["containers"]
+        text = "".join(file.read_text() for file in modules(f"workers/{worker}"))
+        by_worker = set(re.findall(r"os\.environ\[\"(\w+)\"\]", text))
+        given = {variable["name"] for variable in container["env"]}
+        assert variables(container)["KUBERNETES"] == "1"
+        assert (read | by_worker) - BY_KUBERNETES - DEFAULTS <= given
+        assert not given & BY_KUBERNETES
+        assert {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"} <= given

@@ -131,7 +131,9 @@ def test_the_namespace_is_restricted_has_a_quota_and_is_closed(make: Make) -> No
 
 def test_pods_reach_names_aws_and_the_ports_that_the_stack_says_but_not_the_nodes_role(make: Make) -> None:
     found = make({**EXISTING, "egressPorts": [5432]})
-    [rule] = found.inputs("kubernetes:networking.k8s.io/v1:NetworkPolicy", "egress-*")["spec"]["egress"]
+    names, rule = found.inputs("kubernetes:networking.k8s.io/v1:NetworkPolicy", "egress-*")["spec"]["egress"]
+    assert names["to"] == [{"namespaceSelector": {}}]  # where pods are no addresses to the network
+    assert {one["port"] for one in names["ports"]} == {53}
     assert rule["to"] == [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.169.254/32"]}}]
     assert [(one["protocol"], one["port"]) for one in rule["ports"]] == [
         ("UDP", 53), ("TCP", 53), ("TCP", 443), ("TCP", 5432),
@@ -164,7 +166,7 @@ def test_with_pod_identity_one_account_of_one_cluster_gets_the_role(make: Make) 
     association = found.inputs("aws:eks/podIdentityAssociation:PodIdentityAssociation")
     assert (association["namespace"], association["serviceAccount"]) == ("serverless-batch-dev", "etl-probe")
     assert "annotations" not in object_of(found, "core/v1:ServiceAccount")["metadata"]
-    agent = found.inputs("kubernetes:networking.k8s.io/v1:NetworkPolicy", "egress-*")["spec"]["egress"][1]
+    agent = found.inputs("kubernetes:networking.k8s.io/v1:NetworkPolicy", "egress-*")["spec"]["egress"][-1]
     assert agent["to"] == [{"ipBlock": {"cidr": "169.254.170.23/32"}}]
 
 
@@ -186,7 +188,7 @@ def test_a_schedule_makes_a_cron_job(make: Make) -> None:
     template.pop("template")
     assert template == {
         "completions": 3, "parallelism": 2, "completionMode": "Indexed", "backoffLimitPerIndex": 3,
-        "activeDeadlineSeconds": 900 + 2 * (5 * 660 + 70), "ttlSecondsAfterFinished": 86_400,
+        "activeDeadlineSeconds": 900 + 2 * (5 * 900 + 70), "ttlSecondsAfterFinished": 86_400,
         "podFailurePolicy": {
             "rules": [
                 {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
@@ -233,7 +235,7 @@ def test_other_sources_make_another_pod_so_that_a_job_runs_again(make: Make) -> 
 def test_a_pod_has_no_rights_and_as_much_as_it_asked_for(make: Make) -> None:
     spec = pod(make())["spec"]
     assert spec["securityContext"]["runAsNonRoot"] and spec["automountServiceAccountToken"] is False
-    assert (spec["restartPolicy"], spec["activeDeadlineSeconds"]) == ("Never", 660)
+    assert (spec["restartPolicy"], spec["activeDeadlineSeconds"]) == ("Never", 900)
     assert spec["priorityClassName"] == "batch-low"
     assert spec["nodeSelector"]["kubernetes.io/arch"] == "arm64" and "workload-type" not in spec["nodeSelector"]
     assert spec["topologySpreadConstraints"][0]["topologyKey"] == "topology.kubernetes.io/zone"
@@ -363,7 +365,7 @@ def test_the_nodes_of_jobs_are_on_spot_and_none_while_no_job_runs(make: Make) ->
     assert group.inputs["taints"] == [{"key": "workload-type", "value": "batch", "effect": "NO_SCHEDULE"}]
     assert list(group.request.ignoreChanges) == ["scalingConfig.desiredSize"]
     [disk] = found.inputs("aws:ec2/launchTemplate:LaunchTemplate", "eks-batch")["blockDeviceMappings"]
-    assert (disk["ebs"]["volumeSize"], disk["ebs"]["encrypted"]) == (110, "true")
+    assert (disk["ebs"]["volumeSize"], disk["ebs"]["encrypted"]) == (170, "true")
     spec = pod(found)["spec"]
     assert spec["nodeSelector"]["workload-type"] == "batch"
     assert spec["tolerations"] == [
@@ -395,11 +397,14 @@ def test_the_addons_are_those_that_jobs_need(make: Make) -> None:
 
 
 def test_admins_have_access_entries(make: Make) -> None:
-    arn = "arn:aws:iam::123456789012:role/platform/admin"
-    found = make(new(admins=[arn]))
-    assert found.inputs("aws:eks/accessEntry:AccessEntry", "admin")["principalArn"] == arn
-    association = found.inputs("aws:eks/accessPolicyAssociation:AccessPolicyAssociation", "admin")
-    assert association["policyArn"] == "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+    arns = ["arn:aws:iam::123456789012:role/platform/admin", "arn:aws:iam::123456789012:user/admin"]
+    found = make(new(admins=arns))
+    assert [entry.inputs["principalArn"] for entry in found.all("aws:eks/accessEntry:AccessEntry")] == arns
+    policy = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+    associations = found.all("aws:eks/accessPolicyAssociation:AccessPolicyAssociation")
+    assert [(one.inputs["principalArn"], one.inputs["policyArn"]) for one in associations] == [
+        (arn, policy) for arn in arns
+    ]
 
 
 def test_in_auto_mode_aws_makes_the_nodes(make: Make) -> None:
@@ -414,7 +419,7 @@ def test_in_auto_mode_aws_makes_the_nodes(make: Make) -> None:
     assert requirements["karpenter.sh/capacity-type"] == ["spot"]
     assert requirements["node.kubernetes.io/instance-type"] == NEW["instanceTypes"]
     assert pool["limits"] == {"cpu": "28"}
-    assert object_of(found, "eks.amazonaws.com/v1:NodeClass")["spec"]["ephemeralStorage"] == {"size": "110Gi"}
+    assert object_of(found, "eks.amazonaws.com/v1:NodeClass")["spec"]["ephemeralStorage"] == {"size": "170Gi"}
     trusted = trust(found, "eks-cluster")["Action"]
     assert trusted == ["sts:AssumeRole", "sts:TagSession"]
 

@@ -527,7 +527,10 @@ def test_tokens_of_one_service_account_that_are_meant_for_aws_count() -> None:
 
 
 def test_a_cluster_assumes_its_role_for_this_account_only() -> None:
-    [statement] = permissions.assumed_by_cluster(SITE)
+    [statement] = permissions.assumed_by_cluster(SITE, auto=True)
+    assert statement.get("Action") == ["sts:AssumeRole", "sts:TagSession"]
+    [statement] = permissions.assumed_by_cluster(SITE, auto=False)
+    assert statement.get("Action") == ["sts:AssumeRole"]
     assert statement.get("Condition") == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
 
 

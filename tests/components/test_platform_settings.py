@@ -10,6 +10,7 @@ import pytest
 from component_support import (
     ACCOUNT,
     API_WORKERS,
+    ECS_WORKERS,
     PROJECT,
     REGION,
     WORKERS,
@@ -17,6 +18,7 @@ from component_support import (
     containers,
     declared,
     platform,
+    pods,
     variables,
 )
 
@@ -80,6 +82,7 @@ def test_another_worker_folder_and_one_line_add_exactly_its_resources(project: P
 DIGEST = "sha256:" + "a" * 64
 IMAGES = {
     "content_analyzer": f"210987654321.dkr.ecr.us-east-1.amazonaws.com/team/words@{DIGEST}",
+    "etl_processor": f"public.ecr.aws/team/loader@{DIGEST}",
     "image_alt_generator": f"public.ecr.aws/team/words@{DIGEST}",
 }
 
@@ -91,7 +94,9 @@ def with_images() -> Declared:
 
 def test_an_image_given_by_digest_is_used_and_not_built(with_images: Declared) -> None:
     found = with_images
-    assert {name: container["image"] for name, container in containers(found).items()}.items() >= IMAGES.items()
+    images = {name: container["image"] for name, container in containers(found).items()}
+    images |= {name: pod["containers"][0]["image"] for name, pod in pods(found).items()}
+    assert images.items() >= IMAGES.items()
     for type_ in ("awsx:ecr:Image", "awsx:ecr:Repository", "serverless-batch:image:WorkerImage"):
         assert found.names(type_) == sorted(set(WORKERS) - IMAGES.keys())
 
@@ -171,7 +176,7 @@ def test_the_key_of_an_endpoint_comes_from_its_secret_and_only_to_workers_that_m
     assert json.loads(variables(with_model)["ENGINE"]) == {key: engine[key] for key in ("kind", "model", "endpoint")}
     assert without["secrets"] == []
     assert "ENGINE" not in variables(without)
-    granted = {w: [s["Resource"] for s in found.statements(f"{w}-execution")] for w in WORKERS}
+    granted = {w: [s["Resource"] for s in found.statements(f"{w}-execution")] for w in ECS_WORKERS}
     assert [secret] in granted["image_alt_generator"]
     assert [secret] not in granted["content_analyzer"]
 
@@ -185,8 +190,9 @@ def test_a_worker_gets_the_secrets_that_its_manifest_lists_and_the_stack_fills(p
     (project / "Pulumi.dev.yaml").write_text(text.replace("    content_analyzer: {concurrency: 4}", filled))
     found = platform({}, project=project)
     assert containers(found)["content_analyzer"]["secrets"] == [{"name": "DATABASE_URL", "valueFrom": secret}]
-    granted = {w: [s["Resource"] for s in found.statements(f"{w}-execution")] for w in WORKERS}
-    assert [worker for worker in WORKERS if [secret] in granted[worker]] == ["content_analyzer"]
+    granted = {w: [s["Resource"] for s in found.statements(f"{w}-execution")] for w in ECS_WORKERS}
+    assert [worker for worker in ECS_WORKERS if [secret] in granted[worker]] == ["content_analyzer"]
+    assert [secret] not in [s["Resource"] for s in found.statements("etl_processor-pod")]
 
 
 def test_the_platform_uses_the_account_and_the_region_that_it_finds() -> None:
@@ -201,11 +207,14 @@ def test_names_fit_into_what_aws_takes_for_the_longest_name_of_a_stack(project: 
     """A worker's own names are as long as the worker's; its length is checked with the manifest."""
     shutil.move(project / "workers/content_analyzer", project / "workers/w")
     (project / "Pulumi.dev.yaml").write_text(
-        "config:\n  aws:region: ap-southeast-1\n  serverless-batch:workers: {w: {}}\n"
+        "config:\n  aws:region: ap-southeast-1\n  serverless-batch:workers: {w: {}, etl_processor: {}}\n"
+        "  serverless-batch:kubernetes: {cluster: {new: {}}}\n"
     )
     config = engine_config(project, "dev")
     found = declared(lambda: Platform(parse_settings(config, "s" * 20, project), project))
     most = {
+        "aws:eks/cluster:Cluster": 100,
+        "aws:eks/nodeGroup:NodeGroup": 37,  # 63, of which the provider takes 26 for a suffix of its own
         "aws:iam/role:Role": 64,
         "aws:lambda/function:Function": 64,
         "aws:pipes/pipe:Pipe": 64,
@@ -213,6 +222,7 @@ def test_names_fit_into_what_aws_takes_for_the_longest_name_of_a_stack(project: 
         "aws:sqs/queue:Queue": 80,
     }
     for type_, limit in most.items():
-        names = [resource.inputs.get("bucket") or resource.inputs.get("name", "") for resource in found.all(type_)]
+        inputs = [resource.inputs for resource in found.all(type_)]
+        names = [i.get("bucket") or i.get("nodeGroupNamePrefix") or i.get("name", "") for i in inputs]
         assert names
         assert max(map(len, names)) <= limit, names

@@ -11,8 +11,10 @@ import pytest
 from component_support import (
     API_WORKERS,
     BATCH_WORKERS,
+    ECS_WORKERS,
     FUNCTIONS,
     JOB_WORKERS,
+    KUBERNETES_WORKERS,
     QUEUE_WORKERS,
     REGION,
     SCHEDULED_WORKERS,
@@ -25,6 +27,7 @@ from component_support import (
     containers,
     job_containers,
     packed,
+    pods,
     settings,
     variables,
     variables_of,
@@ -33,6 +36,7 @@ from component_support import (
 VPC = "awsx:ec2:Vpc"
 JOB_DEFINITION = "aws:batch/jobDefinition:JobDefinition"
 DEFINITION = "aws:ecs/taskDefinition:TaskDefinition"
+CLUSTER = "aws:eks/cluster:Cluster"
 PROVIDER = "pulumi:providers:aws"
 
 
@@ -72,11 +76,12 @@ def test_the_networks_of_the_stacks_do_not_overlap(stack) -> None:
     assert not any(one.overlaps(other) for one, other in itertools.combinations(networks, 2))
 
 
-def test_without_a_way_out_tasks_reach_the_model_and_instances_their_cluster_through_endpoints(stack) -> None:
+def test_without_a_way_out_tasks_reach_the_model_and_machines_their_clusters_through_endpoints(stack) -> None:
     specs = stack("staging").inputs(VPC)["vpcEndpointSpecs"]
     services = [spec["serviceName"].rpartition(f"{REGION}.")[2] for spec in specs]
     usual, agent = ["s3", "dynamodb", "ecr.api", "ecr.dkr", "logs", "sqs"], ["ecs", "ecs-agent", "ecs-telemetry"]
-    assert services == [*usual, "bedrock-runtime", *agent]
+    nodes = ["ec2", "eks", "eks-auth", "sts"]  # eks-auth: of EKS Pod Identity
+    assert services == [*usual, "bedrock-runtime", *agent, *nodes]
     assert stack("prod").inputs(VPC)["vpcEndpointSpecs"] == []
 
 
@@ -85,7 +90,8 @@ def test_every_log_group_keeps_what_the_stack_says(stack, name: str) -> None:
     groups = stack(name).all("aws:cloudwatch/logGroup:LogGroup")
     assert {group.inputs["retentionInDays"] for group in groups} == {settings(name).logs.retention_days}
     others = ["job-api", *(f"flow-{workflow}" for workflow in WORKFLOWS)]
-    assert sorted(group.name for group in groups) == sorted((*FUNCTIONS[name], *WORKERS, *others, *STEPS[name]))
+    others += [] if name == "dev" else ["eks"]  # the control plane's; pods' logs stay in the cluster
+    assert sorted(group.name for group in groups) == sorted((*FUNCTIONS[name], *ECS_WORKERS, *others, *STEPS[name]))
 
 
 @pytest.mark.parametrize("name", STACKS)
@@ -96,6 +102,7 @@ def test_data_is_protected_and_kept_as_the_stack_says(stack, name: str) -> None:
     assert table["deletionProtectionEnabled"] is data.protect
     assert {b.inputs["forceDestroy"] for b in found.all("aws:s3/bucket:Bucket")} == {not data.protect}
     assert {r.inputs["forceDelete"] for r in found.all("awsx:ecr:Repository")} == {not data.protect}
+    assert all(cluster.inputs["deletionProtection"] is data.protect for cluster in found.all(CLUSTER))
     rules = {r.name: r.inputs["rules"] for r in found.all("aws:s3/bucketLifecycleConfiguration:*")}
     kept = {bucket: rule["expiration"]["days"] for bucket, [rule] in rules.items()}
     assert kept == {"results": data.result_days, "uploads": data.upload_days, "artifacts": 30}
@@ -215,6 +222,64 @@ def test_jobs_of_batch_have_the_sizes_and_the_limits_of_their_manifest_or_of_the
         assert definition["timeout"]["attemptDurationSeconds"] > size.timeout_seconds
         group = found.inputs("aws:cloudwatch/logGroup:LogGroup", worker.name)
         assert container["logConfiguration"]["options"]["awslogs-group"] == group["name"]
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_jobs_of_kubernetes_have_the_sizes_and_the_limits_of_their_manifest_or_of_the_stack(stack, name: str) -> None:
+    found = stack(name)
+    assert pods(found).keys() == set(KUBERNETES_WORKERS)
+    for worker in (worker for worker in settings(name).workers if worker.name in KUBERNETES_WORKERS):
+        size, trigger = worker.manifest.resources, worker.manifest.trigger.kubernetes
+        assert trigger
+        cron_job = found.inputs("kubernetes:batch/v1:CronJob", f"{worker.name.replace('_', '-')}-cronjob")["spec"]
+        job, pod = cron_job["jobTemplate"]["spec"], pods(found)[worker.name]
+        assert (cron_job["schedule"], cron_job["timeZone"]) == (trigger.schedule, trigger.timezone)
+        assert cron_job["suspend"] is not worker.enabled
+        assert (job["completions"], job["parallelism"]) == (len(trigger.sources), trigger.parallelism)
+        assert job["backoffLimitPerIndex"] == trigger.retries_per_index
+        [container] = pod["containers"]
+        requests, known = container["resources"]["requests"], variables(container)
+        assert requests == container["resources"]["limits"]
+        assert (requests["cpu"], requests["memory"]) == (f"{size.vcpu * 1000:g}m", f"{size.memory_mib}Mi")
+        assert pod["volumes"][0]["emptyDir"] == {"sizeLimit": f"{size.scratch_gib}Gi"}
+        assert (float(known["VCPU"]), float(known["MEMORY_GB"])) == (size.vcpu, size.memory_mib / 1024)
+        assert pod["nodeSelector"]["kubernetes.io/arch"] == known["ARCHITECTURE"] == size.architecture
+        assert known["MAX_ATTEMPTS"] == str(trigger.retries_per_index + 1)
+        assert known["TIMEOUT_SECONDS"] == str(size.timeout_seconds)
+        assert job["activeDeadlineSeconds"] > pod["activeDeadlineSeconds"] > size.timeout_seconds
+
+
+@pytest.mark.parametrize(
+    ("name", "cluster", "nodes", "pools"),
+    [
+        ("dev", "data-platform", {}, []),
+        ("staging", "serverless-batch-staging-eks", {}, ["batch"]),
+        ("prod", "serverless-batch-prod-eks", {"system": 2, "batch": 20}, []),
+    ],
+)
+def test_each_stack_has_pods_in_its_cluster(
+    stack, name: str, cluster: str, nodes: dict[str, int], pools: list[str]
+) -> None:
+    found, kubernetes = stack(name), settings(name).kubernetes
+    assert kubernetes.cluster
+    config = json.loads(found.inputs("pulumi:providers:kubernetes")["kubeconfig"])
+    assert cluster in config["users"][0]["user"]["exec"]["args"]
+    hard = found.inputs("kubernetes:core/v1:ResourceQuota")["spec"]["hard"]
+    quota = kubernetes.quota
+    assert (hard["requests.cpu"], hard["requests.memory"], hard["pods"]) == (
+        f"{quota.vcpu:g}",
+        f"{quota.memory_mib}Mi",
+        str(quota.pods),
+    )
+    groups = {group.name: group.inputs["scalingConfig"]["maxSize"] for group in found.all("aws:eks/nodeGroup:*")}
+    assert (groups, found.names("kubernetes:karpenter.sh/v1:NodePool")) == (nodes, pools)
+    if new := kubernetes.cluster.new:
+        made = found.one(CLUSTER)
+        assert (made.inputs["name"], made.inputs["version"]) == (cluster, new.version)
+        assert made.inputs["vpcConfig"]["publicAccessCidrs"] == list(new.endpoint.public)
+        assert config["clusters"][0]["cluster"]["server"] == made.outputs["endpoint"]
+    else:
+        assert found.all("aws:eks/*") == []
 
 
 def catalogue(found: Declared, function: str) -> dict[str, Any]:

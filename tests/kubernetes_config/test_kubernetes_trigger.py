@@ -147,4 +147,4 @@ def test_a_stack_may_keep_a_worker_from_running(settings) -> None:
 def test_a_job_is_given_up_when_every_wave_has_had_all_its_tries(settings) -> None:
     trigger = trigger_of(settings(trigger=f"{{sources: {SOURCES}, parallelism: 2, retries_per_index: 2}}"))
     # A node, then two waves: each with three tries and one for a disrupted pod, and pauses of 10 and 20 seconds.
-    assert deadline(trigger, 600) == 900 + 2 * (4 * 660 + 30)
+    assert deadline(trigger, 600) == 900 + 2 * (4 * 900 + 30)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_stack import alive
+from live_stack import Gate, alive
 from sandbox_project import REPOSITORY, Project
 
 from sandbox.analyzer import Violation
@@ -161,10 +160,9 @@ def up(project: Project) -> Iterator[Up]:
 def test_a_stack_that_is_up_refuses_a_second_and_ends_with_all_it_started(
     project: Project, up: Up, tmp_path: Path
 ) -> None:
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
-    up.client.call("POST", "/jobs", {"worker": "probe", "input": {"do": "wait", "pipe": str(gate)}})
-    until(lambda: len(up.client.call("GET", "/jobs?status=RUNNING")["jobs"]) == 1)
+    gate = Gate(tmp_path / "gate")
+    up.client.call("POST", "/jobs", {"worker": "probe", "input": {"do": "wait", "pipe": gate.path}})
+    gate.wait_for_worker()
 
     second = project.sandbox("up", "--stack", "test")
     assert second.returncode == 1
