@@ -32,6 +32,16 @@ KEYS = st.sampled_from([
     "policyArns", "roles", "role", "permissionsBoundary", "principal", "sourceArn", "condition", "NotPrincipal",
     "aws:SourceArn", "aws:SourceIp", "IpAddress", "StringNotEquals", "taskRoleArn", "executionRoleArn", "jobRoleArn",
     "accessPolicies", "policyDocument",
+    "allocationStrategy", "nodeSelector", "affinity", "nodeAffinity", "matchExpressions", "operator", "definition",
+    "States", "Parameters", "CapacityProviderStrategy", "LaunchType", "containerDefinitions", "stopTimeout", "user",
+    "retryStrategy", "attempts", "evaluateOnExits", "onStatusReason", "action", "platformVersion", "runtimePlatform",
+    "operatingSystemFamily", "cpuArchitecture", "platformCapabilities", "taskDefinition", "nodeProperties",
+    "environment", "variables", "environmentVariables", "privilegedMode", "source", "buildspec", "serviceRole",
+    "sqsManagedSseEnabled", "blockDeviceMappings", "ebs", "encrypted", "encryptionType", "bucket", "blockPublicAcls",
+    "aws:SecureTransport", "Bool", "imageScanningConfiguration", "eventSourceArn", "functionName", "tracingConfig",
+    "apiStages", "stage", "stageName", "throttleSettings", "body", "paths", "security", "components",
+    "securitySchemes", "httpMethod", "routeKey", "apiId", "networkConfiguration", "assignPublicIp",
+    "networkInterfaces", "tags", "tagsAll", "defaultTags", "serverSideEncryption", "enabled",
 ])  # fmt: skip
 WORDS = st.sampled_from(
     ["Allow", "Deny", "*", "sqs:*", "sqs:SendMessage", "iam:PassRole", "FARGATE_SPOT", "FARGATE", "EXTERNAL", "x",

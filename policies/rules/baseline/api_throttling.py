@@ -20,12 +20,13 @@ def check(resource: Resource, stack: Stack, _config: Config) -> Iterable[Finding
         answers = [
             _bounded(one.get("settings"), LIMITS)
             for one in stack.of_type(SETTINGS)
-            if one.get("methodPath") == "*/*" and _means(one, one.get("stageName"), resource, "stageName")
+            if one.get("methodPath") == "*/*"
+            and _means(one, "stageName", one.get("restApi"), one.get("stageName"), resource)
         ]
         answers += [
             _bounded(plan.get("throttleSettings"), ("rateLimit", "burstLimit"))
             for plan in stack.of_type(PLAN)
-            if any(_means(plan, stage, resource, "apiStages") for stage in _stages(plan))
+            if any(_means(plan, "apiStages", api, stage, resource) for api, stage in _stages(plan))
         ]
     if True in answers:
         return
@@ -47,15 +48,19 @@ def _bounded(settings: Any, names: tuple[str, ...]) -> bool | None:
     return all((number(value) or 0) > 0 for value in values)
 
 
-def _stages(plan: Resource) -> list[Any]:
+def _stages(plan: Resource) -> list[tuple[Any, Any]]:
+    """API and name of each."""
     stages = as_list(plan.get("apiStages"))
-    return [one.get("stage") if isinstance(one, Mapping) else one for one in stages]
+    return [(one.get("apiId"), one.get("stage")) if isinstance(one, Mapping) else (one, one) for one in stages]
 
 
-def _means(holder: Resource, name: Any, stage: Resource, property_name: str) -> bool:
-    """Whether a stage's name is this one's; an API that is unknown is told by the property's dependency."""
-    linked = holder.dependencies.get(property_name, frozenset())
-    return name == stage.get("stageName") or stage.urn in linked if name is not UNKNOWN else stage.urn in linked
+def _means(holder: Resource, property_name: str, api: Any, name: Any, stage: Resource) -> bool:
+    """Whether an API and a stage's name, found in a property of a resource, are this stage's."""
+    if stage.urn in holder.dependencies.get(property_name, frozenset()):
+        return True
+    if name is UNKNOWN or name != stage.get("stageName"):
+        return False
+    return UNKNOWN in (api, stage.get("restApi")) or api == stage.get("restApi")
 
 
 RULE = StackRule(

@@ -43,7 +43,8 @@ def check(resource: Resource, config: Config) -> Iterable[Finding]:
         yield unsettled(resource, f"its {name}")
     elif resource.get(name) != wanted:
         yield refuse(
-            resource, f"can be deleted by mistake, with all that is in it. Set {name} to {str(wanted).lower()}."
+            resource,
+            f"can be deleted by mistake, with all that is in it. Set {name} to {'true' if wanted is True else wanted}.",
         )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from policies.model import UNKNOWN, Config, Finding, Resource, ResourceRule, Severity, refuse, unsettled
-from policies.values import as_list
+from policies.model import UNKNOWN, Config, Finding, Resource, ResourceRule, Severity, Unknown, refuse, unsettled
+from policies.values import as_list, nested
 
 QUEUE, TEMPLATE, STREAM = (
     "aws:sqs/queue:Queue",
@@ -69,7 +69,7 @@ def _switches(resource: Resource) -> Iterator[Switch]:
         for disk in as_list(resource.get("blockDeviceMappings")):
             ebs = disk.get("ebs") if isinstance(disk, Mapping) else disk
             value = ebs.get("encrypted") if isinstance(ebs, Mapping) else ebs
-            if ebs is not None:
+            if isinstance(ebs, Mapping | Unknown):
                 yield (
                     "encrypted of the ebs in blockDeviceMappings to true",
                     (UNKNOWN if value is UNKNOWN else _true(value)),
@@ -86,7 +86,8 @@ def remedy(resource: Resource, config: Config) -> Mapping[str, Any]:
         return {"sqsManagedSseEnabled": True}
     if resource.type == TEMPLATE:
         disks = resource.get("blockDeviceMappings")
-        if isinstance(disks, list) and any(on is False for _, on in _switches(resource)):
+        unknown = any(value is UNKNOWN for _, value in nested(disks))  # only what is known can be written anew
+        if isinstance(disks, list) and not unknown and any(on is False for _, on in _switches(resource)):
             return {"blockDeviceMappings": [_encrypted(disk) for disk in disks]}
     return {}
 

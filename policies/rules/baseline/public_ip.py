@@ -7,8 +7,8 @@ from typing import Any
 
 from policies.model import UNKNOWN, Config, Finding, Resource, ResourceRule, Severity, refuse, unsettled
 from policies.rules.baseline.containers import JOB_DEFINITION, containers
+from policies.rules.baseline.run_task import tasks
 from policies.rules.dlq.states import MACHINE, MACHINE_COMPONENT
-from policies.rules.spot.sfn_runtask import tasks
 from policies.values import as_list, parse_json
 
 TEMPLATE, INSTANCE = "aws:ec2/launchTemplate:LaunchTemplate", "aws:ec2/instance:Instance"

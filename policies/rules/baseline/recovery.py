@@ -29,7 +29,8 @@ def remedy(resource: Resource, config: Config) -> Mapping[str, Any]:
     if not any(finding.settled for finding in check(resource, config)):
         return {}
     given = resource.get(WAY[0])
-    return {WAY[0]: {**(given if isinstance(given, Mapping) else {}), "enabled": True}}
+    kept = given if isinstance(given, Mapping) else {}
+    return {} if UNKNOWN in kept.values() else {WAY[0]: {**kept, "enabled": True}}
 
 
 RULE = ResourceRule(

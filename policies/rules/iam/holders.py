@@ -12,6 +12,8 @@ from policies.values import as_list
 
 USER, GROUP = "aws:iam/user:User", "aws:iam/group:Group"
 KINDS = {ROLE: "role", USER: "user", GROUP: "group"}
+BOUNDARY = "permissionsBoundary"
+HERSELF = "user/${aws:username}"  # how a user's policies, or those of her groups, name her
 # Type → which properties name those that it is for, of which type they are, and where their policy stands.
 INLINE = {
     "aws:iam/rolePolicy:RolePolicy": ("role", ROLE),
@@ -63,6 +65,8 @@ class Holders:
                 self._give(self._linked(resource, place, kind), [resource])
             places, policy = ATTACHED.get(resource.type, ((), ""))
             holders = [one for place, kind in places for one in self._linked(resource, place, kind)]
+            if resource.type in KINDS:  # a boundary allows nothing by itself
+                self._placed |= {one.urn for one in self._linked(resource, BOUNDARY, POLICY)}
             if policy:
                 self._give([resource] if resource.type == ROLE else holders, self._linked(resource, policy, POLICY))
 
@@ -70,7 +74,7 @@ class Holders:
         """What the resource holds; None for a document that is judged with whom it belongs to."""
         if resource.type not in KINDS:
             placed = resource.urn in self._placed
-            return None if placed else Holder((self._document(resource),), _names(resource))
+            return None if placed else Holder((self._document(resource),), _names(resource) | {HERSELF})
         policies = self._policies.get(resource.urn, [])
         inline = as_list(resource.given("inlinePolicies"))
         documents = [self._document(one) for one in policies]
@@ -80,7 +84,8 @@ class Holders:
             if not isinstance(one, Mapping) or one.get("policy") is not None
         ]
         own = frozenset(name for one in (resource, *policies) for name in _names(one))
-        boundary = self._linked(resource, "permissionsBoundary", POLICY)
+        own |= {HERSELF} if resource.type != ROLE else frozenset()
+        boundary = self._linked(resource, BOUNDARY, POLICY)
         return Holder(tuple(documents), own, tuple(self._document(one) for one in boundary) or None)
 
     def _document(self, resource: Resource) -> Document:
@@ -113,7 +118,7 @@ def _names(resource: Resource) -> frozenset[str]:
     names = {arn.split(":", 5)[5]} if kind and _text(arn) and arn.count(":") >= 5 else set()
     if kind and _text(name):
         names.add(f"{kind}{path if _text(path) else '/'}{name}")
-    return frozenset(names if kind == "role" else {*names, "user/${aws:username}"})  # a user's policies say this, too
+    return frozenset(names)
 
 
 def _text(value: Any) -> bool:

@@ -85,20 +85,20 @@ def policy(resource: Resource) -> Document | None:
         return read("its permission", {"Statement": [_statement(resource)]})
     name = DOCUMENTS[resource.type]
     value = resource.get(name)
-    return None if value in (None, "") else read(f"its {name}", value)
+    return None if value in (None, "", "{}") else read(f"its {name}", value)
 
 
 def _statement(resource: Resource) -> dict[str, Any]:
     """The statement that AWS makes of properties."""
     keys = STATEMENTS[resource.type]
-    condition: dict[str, Any] = {
+    condition: Any = {
         "StringLike": {key: resource.get(name) for name, key in keys.items() if resource.get(name) is not None}
     }
     given = resource.get("condition")  # of an event bus
-    if given is UNKNOWN:
-        condition = UNKNOWN
-    elif isinstance(given, Mapping):
+    if isinstance(given, Mapping):
         condition = {str(given.get("type")): {str(given.get("key")): given.get("value")}}
+    elif given is UNKNOWN:
+        condition = UNKNOWN
     principal = resource.get("principal")
     action = resource.get("action")  # that of an event bus may be left out
     is_service = isinstance(principal, str) and ".amazon" in principal

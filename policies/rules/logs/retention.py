@@ -8,6 +8,7 @@ from typing import Any
 from policies.model import UNKNOWN, Config, Finding, Resource, ResourceRule, Severity, refuse, unsettled
 from policies.values import number
 
+GROUP = "aws:cloudwatch/logGroup:LogGroup"
 # What CloudWatch Logs takes, in days. Source: PutRetentionPolicy, Amazon CloudWatch Logs API reference.
 RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
@@ -67,7 +68,11 @@ RULE = ResourceRule(
     "nearest allowed number of days is put in.",
     unknown="Advises at preview when the retention is unknown; settled at update.",
     severity=Severity.MEDIUM,
-    types=frozenset({"aws:cloudwatch/logGroup:LogGroup"}),
+    references=(
+        "Security Hub CloudWatch.16", "checkov CKV_AWS_66", "checkov CKV_AWS_338",
+        "cdk-nag Serverless-CloudWatchLogGroupRetentionPeriod",
+    ),
+    types=frozenset({GROUP}),
     parameters={
         "minDays": {
             "type": "integer", "minimum": 1, "default": 1, "description": "Shortest retention, in days."

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from policies.model import UNKNOWN, Config, Finding, Resource, ResourceRule, Severity, refuse, unsettled
-from policies.rules.dlq.states import MACHINE, MACHINE_COMPONENT, states
+from policies.rules.baseline.run_task import tasks
+from policies.rules.dlq.states import MACHINE, MACHINE_COMPONENT
 from policies.rules.spot.strategy import ELSEWHERE, PARAMETERS, SPOT, judge
 from policies.values import as_list, parse_json
 
-RUN_TASK = re.compile(r"arn:[^:]*:states:::(aws-sdk:)?ecs:runTask(\..*)?")
 AT_RUN_TIME = "chooses the capacity of its state {} at run time, so nothing shows that it is Spot."
 
 
@@ -24,16 +23,6 @@ def check(resource: Resource, config: Config) -> Iterable[Finding]:
     elif isinstance(document, Mapping):
         for name, arguments in tasks(document):
             yield from _judge(resource, f"'{name}'", arguments, config)
-
-
-def tasks(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Name and arguments of each state that runs an ECS task or may do so, also inside Map and Parallel states."""
-    for state in states(document):
-        if state.body is UNKNOWN or state.body.get("Resource") is UNKNOWN:
-            yield state.name, UNKNOWN
-        elif isinstance(state.body.get("Resource"), str) and RUN_TASK.fullmatch(state.body["Resource"]):
-            # JSONata has Arguments, JSONPath has Parameters.
-            yield state.name, state.body.get("Arguments", state.body.get("Parameters"))
 
 
 def _judge(resource: Resource, state: str, arguments: Any, config: Config) -> Iterable[Finding]:

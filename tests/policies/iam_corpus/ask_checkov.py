@@ -13,12 +13,11 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 CORPUS = Path(__file__).parent
 ANSWERS = CORPUS / "checkov.json"
 # How the name of a policy begins → type of the Terraform resource, its property with the policy, and the others.
-RESOURCES: dict[str, tuple[str, str, dict[str, Any]]] = {
+RESOURCES: dict[str, tuple[str, str, dict[str, str]]] = {
     "identity": ("aws_iam_policy", "policy", {}),
     "trust": ("aws_iam_role", "assume_role_policy", {}),
     "sqs": (
@@ -37,27 +36,36 @@ CHECKS = {
 }  # fmt: skip
 
 
+def terraform(file: Path) -> str:
+    """The policy in a resource of its kind."""
+    type_, place, others = RESOURCES[file.stem.partition("-")[0]]
+    values = {place: file.read_text(encoding="utf-8"), **others}
+    # JSON's texts are Terraform's but for its placeholders.
+    lines = [f"  {name} = {json.dumps(value).replace('${', '$${')}" for name, value in values.items()]
+    return "\n".join([f'resource "{type_}" "{file.stem}" {{', *lines, "}"])
+
+
 def main(checkov: str) -> None:
-    resources: dict[str, dict[str, Any]] = {}
-    for file in sorted(CORPUS.glob("*-*.json")):
-        kind, place, others = RESOURCES[file.stem.partition("-")[0]]
-        resources.setdefault(kind, {})[file.stem] = {place: file.read_text(encoding="utf-8"), **others}
+    files = sorted(CORPUS.glob("*-*.json"))
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "main.tf.json").write_text(json.dumps({"resource": resources}), encoding="utf-8")
+        (Path(folder) / "main.tf").write_text("\n".join(map(terraform, files)), encoding="utf-8")
         options = ["--framework", "terraform", "--check", ",".join(sorted(CHECKS)), "--output", "json", "--quiet"]
-        command = [checkov, "--directory", folder, *options, "--skip-download", "--soft-fail"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    report = json.loads(done.stdout)
-    version = subprocess.run([checkov, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    failed: dict[str, set[str]] = {name: set() for one in resources.values() for name in one}
+        report = json.loads(run(checkov, "--directory", folder, *options, "--skip-download", "--soft-fail"))
+    failed: dict[str, set[str]] = {file.stem: set() for file in files}
     for found in report["results"]["failed_checks"]:
         failed[found["resource"].split(".")[1]].add(found["check_id"])
     answers = {
-        "version": version,
+        "version": run(checkov, "--version").strip(),
         "command": "python tests/policies/iam_corpus/ask_checkov.py /tmp/checkov/venv/bin/checkov",
-        "failed": {name: sorted(checks) for name, checks in sorted(failed.items())},
+        "failed": {name: sorted(checks) for name, checks in failed.items()},
     }
     ANSWERS.write_text(json.dumps(answers, indent=1) + "\n", encoding="utf-8")
+
+
+def run(*command: str) -> str:
+    # checkov asks the terminal for an account unless there is none.
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    return done.stdout
 
 
 if __name__ == "__main__":
