@@ -1,44 +1,28 @@
-import pytest
-from policy_cases import BY_ID, left_open, make, passes, refused
+"""What rules about logs put in where a stack sets the level `remediate`."""
 
-from policies.model import UNKNOWN, ResourceRule
+import pytest
+from policy_cases import BY_ID, make, passes
+
+from policies.model import UNKNOWN, Resource, ResourceRule
 from policies.rules.logs.retention import RETENTION_DAYS
 
-GROUP = "aws:cloudwatch/logGroup:LogGroup"
+GROUP, CLUSTER = "aws:cloudwatch/logGroup:LogGroup", "aws:eks/cluster:Cluster"
+
+
+def remedied(rule_id: str, resource: Resource, **config: object) -> object:
+    rule = BY_ID[rule_id]
+    assert isinstance(rule, ResourceRule)
+    assert rule.remedy is not None
+    return rule.remedy(resource, rule.defaults | config)
 
 
 def group(days=None, **props):
     return make(GROUP, "jobs", retentionInDays=days, **props)
 
 
-@pytest.mark.parametrize("days", [None, 0, "0"])
-def test_a_log_group_that_keeps_its_events_for_ever_is_refused(days):
-    message = refused("log-retention", group(days), minDays=7, maxDays=30)
-    assert (
-        message == "LogGroup 'jobs' keeps its events for ever: it has no retention. Set retentionInDays to 7, 14 or 30."
-    )
-
-
 @pytest.mark.parametrize("days", RETENTION_DAYS)
-def test_retention_must_be_within_the_stacks_bounds(days):
-    if 7 <= days <= 90:
-        passes("log-retention", group(days), minDays=7, maxDays=90)
-    else:
-        assert f"keeps its events for {days} days" in refused("log-retention", group(days), minDays=7, maxDays=90)
-
-
-@pytest.mark.parametrize("days", ["a week", -1, [7], {"days": 7}, True, float("nan")])
-def test_a_retention_that_is_no_number_is_refused(days):
-    assert "no number of days" in refused("log-retention", group(days))
-
-
-def test_an_unknown_retention_is_left_to_the_update():
-    left_open("log-retention", group(UNKNOWN))
-
-
-def test_a_class_that_is_always_kept_for_two_days_needs_no_retention():
-    passes("log-retention", group(logGroupClass="DELIVERY"))
-    refused("log-retention", group(logGroupClass="INFREQUENT_ACCESS"))
+def test_every_retention_that_cloudwatch_knows_is_known(days):
+    passes("log-retention", group(days), minDays=days, maxDays=days)
 
 
 @pytest.mark.parametrize(
@@ -46,18 +30,27 @@ def test_a_class_that_is_always_kept_for_two_days_needs_no_retention():
     [(None, 30), (0, 30), (3653, 30), (1, 7), (3, 7), ("a week", 30), (14, None), (UNKNOWN, None)],
 )
 def test_the_remedy_is_the_nearest_allowed_retention(days, becomes):
-    rule = BY_ID["log-retention"]
-    assert isinstance(rule, ResourceRule)
-    assert rule.remedy is not None
-    changes = rule.remedy(group(days), {"minDays": 7, "maxDays": 30})
+    changes = remedied("log-retention", group(days), minDays=7, maxDays=30)
     assert changes == ({} if becomes is None else {"retentionInDays": becomes})
     if becomes:
         passes("log-retention", group(becomes), minDays=7, maxDays=30)
 
 
-def test_bounds_between_which_cloudwatch_has_nothing_are_told_and_not_remedied():
-    rule = BY_ID["log-retention"]
-    assert isinstance(rule, ResourceRule)
-    assert rule.remedy is not None
-    assert rule.remedy(group(), {"minDays": 8, "maxDays": 13}) == {}
-    assert "from 8 to 13" in refused("log-retention", group(), minDays=8, maxDays=13)
+def test_bounds_between_which_cloudwatch_has_nothing_are_not_remedied():
+    assert remedied("log-retention", group(), minDays=8, maxDays=13) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "becomes"),
+    [
+        (None, ["api", "audit"]),
+        ([], ["api", "audit"]),
+        (["scheduler", "audit"], ["scheduler", "audit", "api"]),
+        (["audit", "api"], None),
+        (UNKNOWN, None),
+        (["audit", UNKNOWN], None),
+    ],
+)
+def test_a_clusters_logs_that_are_missing_are_added_to_those_it_has(given, becomes):
+    changes = remedied("eks-control-plane-logs", make(CLUSTER, enabledClusterLogTypes=given), kinds=["api", "audit"])
+    assert changes == ({} if becomes is None else {"enabledClusterLogTypes": becomes})

@@ -42,6 +42,17 @@ KEYS = st.sampled_from([
     "apiStages", "stage", "stageName", "throttleSettings", "body", "paths", "security", "components",
     "securitySchemes", "httpMethod", "routeKey", "apiId", "networkConfiguration", "assignPublicIp",
     "networkInterfaces", "tags", "tagsAll", "defaultTags", "serverSideEncryption", "enabled",
+    # Dead-letter queues and logs.
+    "messageRetentionSeconds", "visibilityTimeoutSeconds", "maxReceives", "queueName", "eventSourceArn",
+    "functionName", "functionResponseTypes", "batchSize", "maximumBatchingWindowInSeconds", "timeout", "targetArn",
+    "onFailure", "destination", "lambdaFunctions", "lambdaFunctionArn", "principal", "function", "protocol",
+    "endpoint", "invocationType", "definition", "States", "ItemProcessor", "Branches", "Retry", "Catch",
+    "MaxAttempts", "Type", "namespace", "metricName", "dimensions", "QueueName", "metricQueries", "metric",
+    "expression", "comparisonOperator", "threshold", "alarmActions", "actionsEnabled", "alarmRule", "alarmName",
+    "alarms", "eventPattern", "detail-type", "containerDefinitions", "awslogs-group", "firelensConfiguration",
+    "loggingConfiguration", "logDestination", "loggingConfig", "logGroup", "logsConfig", "cloudwatchLogs", "s3Logs",
+    "status", "groupName", "accessLogSettings", "destinationArn", "format", "stageName", "enabledClusterLogTypes",
+    "kmsKeyId", "namePrefix",
 ])  # fmt: skip
 WORDS = st.sampled_from(
     ["Allow", "Deny", "*", "sqs:*", "sqs:SendMessage", "iam:PassRole", "FARGATE_SPOT", "FARGATE", "EXTERNAL", "x",

@@ -35,8 +35,10 @@ def check(resource: Resource, stack: Stack, config: Config) -> Iterable[Finding]
         keys: set[str] | Unknown = set(everything)
     else:
         defaults = stack.once(_defaults)
-        unknown = own is UNKNOWN or isinstance(defaults, Unknown)
-        keys = UNKNOWN if unknown else {*defaults, *(own if isinstance(own, Mapping) else ())}
+        if own is UNKNOWN or isinstance(defaults, Unknown):
+            keys = UNKNOWN
+        else:
+            keys = {*defaults, *(own if isinstance(own, Mapping) else ())}
     if isinstance(keys, Unknown):
         yield unsettled(resource, "its tags")
     elif missing := [key for key in wanted if key not in keys]:

@@ -85,22 +85,24 @@ def asks_who(condition: Any) -> Answer:
 def spares_only_named(condition: Any) -> bool:
     """Whether a Condition of a denial lets through only who is named: StringNotEquals, aws:PrincipalOrgID, ...
 
-    What AWS's services do by themselves may be let through besides.
+    What AWS's services do by themselves may be let through besides. Without a condition it lets nobody through.
     """
-    entries = [
-        (str(operator).lower(), str(key).lower(), as_list(value))
-        for operator, keys in (condition.items() if isinstance(condition, Mapping) else ())
-        for key, value in (keys.items() if isinstance(keys, Mapping) else [("", "")])
-    ]
-    services = [one for one in entries if one[0] in ("bool", "boolifexists") and one[1] in FLAGS]
+    if condition is None:
+        return True
+    if not isinstance(condition, Mapping):
+        return False
+    return all(
+        isinstance(keys, Mapping)
+        and all(_spares(str(operator).lower(), str(key).lower(), as_list(value)) for key, value in keys.items())
+        for operator, keys in condition.items()
+    )
+
+
+def _spares(operator: str, key: str, values: list[Any]) -> bool:
+    if operator in ("bool", "boolifexists"):
+        return key in FLAGS
     tests = {ARN_KEYS: pinned_arn, ID_KEYS: pinned_id, ADDRESS_KEYS: _somebodys_network}
-    named = [
-        (operator, key, values)
-        for operator, key, values in entries
-        if operator in NEGATED
-        and any(key in keys and _all_accepted(values, test) is True for keys, test in tests.items())
-    ]
-    return bool(named) and len(named) + len(services) == len(entries)
+    return operator in NEGATED and any(key in keys and _all_accepted(values, to) is True for keys, to in tests.items())
 
 
 def any_true(answers: Iterable[Answer]) -> Answer:

@@ -23,19 +23,16 @@ class Place(StrEnum):
 def place(container: Any) -> Place | Unknown:
     """Of a container in the words of ECS and AWS Batch. Of a service, its options are its own matter."""
     logging = container.get("logConfiguration") if isinstance(container, Mapping) else container
-    driver = logging.get("logDriver") if isinstance(logging, Mapping) else logging
-    options = logging.get("options") if isinstance(logging, Mapping) else None
-    if UNKNOWN in (logging, driver):
+    driver, options = (logging.get(key) if isinstance(logging, Mapping) else None for key in ("logDriver", "options"))
+    group = options.get("awslogs-group") if isinstance(options, Mapping) else None
+    if UNKNOWN in (logging, driver) or (driver == "awslogs" and options is UNKNOWN):
         return UNKNOWN
-    if driver in (None, "") or not isinstance(driver, str):
+    if not isinstance(driver, str) or not driver:
         return Place.UNSAID
     if driver in LOCAL:
         return Place.INSTANCE
     if driver == "awsfirelens":
         return Place.ROUTER
-    if driver != "awslogs":
-        return Place.SERVICE
-    group = options.get("awslogs-group") if isinstance(options, Mapping) else options
-    if options is UNKNOWN:
-        return UNKNOWN
-    return Place.SERVICE if group is UNKNOWN or (isinstance(group, str) and group) else Place.NO_GROUP
+    if driver == "awslogs" and group in (None, ""):
+        return Place.NO_GROUP
+    return Place.SERVICE
