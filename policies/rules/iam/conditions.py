@@ -82,27 +82,28 @@ def asks_who(condition: Any) -> Answer:
     ])  # fmt: skip
 
 
-def spares_only_named(condition: Any) -> bool:
+def spares_only_named(condition: Any) -> Answer:
     """Whether a Condition of a denial lets through only who is named: StringNotEquals, aws:PrincipalOrgID, ...
 
     What AWS's services do by themselves may be let through besides. Without a condition it lets nobody through.
     """
-    if condition is None:
-        return True
-    if not isinstance(condition, Mapping):
+    if condition is None or condition is UNKNOWN:
+        return True if condition is None else UNKNOWN
+    answers: list[Answer] = [isinstance(condition, Mapping)]
+    for operator, keys in condition.items() if isinstance(condition, Mapping) else ():
+        answers.append(UNKNOWN if keys is UNKNOWN else isinstance(keys, Mapping))
+        for key, value in keys.items() if isinstance(keys, Mapping) else ():
+            answers.append(_spares(str(operator).lower(), str(key).lower(), as_list(value)))
+    if any(answer is False for answer in answers):
         return False
-    return all(
-        isinstance(keys, Mapping)
-        and all(_spares(str(operator).lower(), str(key).lower(), as_list(value)) for key, value in keys.items())
-        for operator, keys in condition.items()
-    )
+    return UNKNOWN if UNKNOWN in answers else True
 
 
-def _spares(operator: str, key: str, values: list[Any]) -> bool:
+def _spares(operator: str, key: str, values: list[Any]) -> Answer:
     if operator in ("bool", "boolifexists"):
         return key in FLAGS
     tests = {ARN_KEYS: pinned_arn, ID_KEYS: pinned_id, ADDRESS_KEYS: _somebodys_network}
-    return operator in NEGATED and any(key in keys and _all_accepted(values, to) is True for keys, to in tests.items())
+    return operator in NEGATED and any_true(_all_accepted(values, to) for keys, to in tests.items() if key in keys)
 
 
 def any_true(answers: Iterable[Answer]) -> Answer:

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from policies.model import UNKNOWN, Config, Finding, Resource, ResourceRule, Severity, refuse, unsettled
 from policies.rules.iam.actions import means
 from policies.rules.iam.arns import reaches
-from policies.rules.iam.conditions import asks_who, narrows, spares_only_named
+from policies.rules.iam.conditions import Answer, any_true, asks_who, narrows, spares_only_named
 from policies.rules.iam.principals import anybody, services
 from policies.rules.iam.resource_policies import DOCUMENTS, LAMBDA_PERMISSION, STATEMENTS, policy
 from policies.rules.iam.statements import Statement
 
 MOST_DENIALS = 300  # that are looked at; AWS accepts no policy that is long enough for more
+# Statements that deny to everybody, and whether they let through only who is named.
+Perimeter = Sequence[tuple[Statement, Answer]]
 HOW = (
     "Name accounts, roles or services as the Principal, or add a condition on who asks: aws:PrincipalOrgID, "
     "aws:SourceArn, aws:SourceAccount, aws:SourceVpce."
@@ -25,22 +27,25 @@ def check(resource: Resource, _config: Config) -> Iterable[Finding]:
         return
     yield from (unsettled(resource, part) for part in document.unknown)
     yield from (refuse(resource, f"{problem}.") for problem in document.problems)
-    perimeter = [one for one in document.statements if _spares_only_named(one)][:MOST_DENIALS]
+    denials = [one for one in document.statements if not one.allows and anybody(one.principal) is True]
+    perimeter = [(one, spares_only_named(one.condition)) for one in denials[:MOST_DENIALS]]
     for statement in document.statements:
         if statement.allows:
             yield from _judge(resource, statement, perimeter)
 
 
-def _judge(resource: Resource, statement: Statement, perimeter: Sequence[Statement]) -> Iterable[Finding]:
+def _judge(resource: Resource, statement: Statement, perimeter: Perimeter) -> Iterable[Finding]:
     public = True if "NotPrincipal" in statement.excluding else anybody(statement.principal)
     if public is False:
         if resource.type == LAMBDA_PERMISSION and services(statement.principal):
             yield from _judge_service(resource, statement)
         return
-    narrow = asks_who(statement.condition)
-    if narrow is True or any(_denies(one, statement) for one in perimeter):
+    closed = any_true(
+        [asks_who(statement.condition), *(spares for denial, spares in perimeter if _denies(denial, statement))]
+    )
+    if closed is True:
         return
-    if UNKNOWN in (narrow, public):
+    if UNKNOWN in (closed, public):
         yield unsettled(resource, f"who is allowed by {statement.place}")
     else:
         who = "the Principal *" if not statement.excluding else " and ".join(statement.excluding)
@@ -57,10 +62,6 @@ def _judge_service(resource: Resource, statement: Statement) -> Iterable[Finding
             "lets a service of AWS invoke the function for anybody's resources, of any account. Say for which: set "
             "source_arn to the ARN of what invokes it, or source_account.",
         )
-
-
-def _spares_only_named(denial: Statement) -> bool:
-    return not denial.allows and anybody(denial.principal) is True and spares_only_named(denial.condition)
 
 
 def _denies(denial: Statement, statement: Statement) -> bool:

@@ -121,7 +121,7 @@ def _smallest(found: list[tuple[Escalation, list[str]]]) -> list[tuple[Escalatio
 RULE = StackRule(
     id="iam-privilege-escalation",
     theme="iam",
-    description="Nobody can gain, with the permissions of all its policies, permissions that it was not given.",
+    description="No role, user or group can gain further permissions with those that all its policies give it.",
     why="Some permissions together are as good as all: whoever may pass any role to a function and invoke it may do "
     "what any role may. No policy by itself shows it when the actions stand in several.",
     steps="Name in `Resource` of iam:PassRole the roles, with the condition iam:PassedToService, and of the other "

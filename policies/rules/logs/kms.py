@@ -31,7 +31,7 @@ RULE = ResourceRule(
     description="A log group whose events are confidential is encrypted with a key of the account.",
     why="CloudWatch Logs encrypts every group with a key of its own. Only with one of the account's can reading be "
     "forbidden by the key's policy, be seen in CloudTrail, and be ended for all copies at once. A key costs about a "
-    "dollar a month, so a stack may name the groups that are worth it.",
+    "dollar a month, so a stack names the groups that are worth it.",
     steps="Declare an `aws.kms.Key` whose policy lets `logs.REGION.amazonaws.com` use it, and set `kms_key_id` of the "
     "`aws.cloudwatch.LogGroup`.",
     unknown="A key that is unknown at preview was given. Advises when the group's name is unknown and only some need "
@@ -42,7 +42,7 @@ RULE = ResourceRule(
     types=frozenset({GROUP}),
     parameters={
         "names": {
-            "type": "array", "items": {"type": "string"}, "default": ["*"],
+            "type": "array", "items": {"type": "string"}, "default": ["*audit*", "*confidential*"],
             "description": "Patterns, with `*` and `?`, of the names of groups that need a key.",
         },
     },

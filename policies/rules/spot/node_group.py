@@ -1,4 +1,4 @@
-"""`spot-node-group`."""
+"""`spot-eks-nodegroup`."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _types(resource: Resource, types: Any, config: Config) -> Iterable[Finding]:
 
 
 RULE = ResourceRule(
-    id="spot-node-group",
+    id="spot-eks-nodegroup",
     theme="spot",
     description="Nodes of a cluster that are for jobs are on Spot, of several instance types, and none while no job "
     "runs.",
