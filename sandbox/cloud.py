@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 
 from sandbox.atomic import make_atomic
-from sandbox.invented import ACCOUNT, Invented
+from sandbox.invented import ACCOUNT, Invented, physical_name
 from sandbox.lock import lock
 from sandbox.program import ProgramError
 
@@ -113,15 +113,15 @@ class Cloud:
         }
 
     def create(self, type_: str, name: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-        physical, outputs = self._invented.create(type_, name, inputs)
+        invented, outputs = self._invented.create(type_, name, inputs)
         creator = CREATORS.get(type_)
         if creator is None:
             if not type_.startswith("pulumi:"):
                 with self._lock:
                     self.declared_only[type_] += 1
-            return physical, outputs
-        made = creator(self, physical, inputs)
-        return str(made.pop("id", physical)), outputs | made
+            return invented, outputs
+        made = creator(self, physical_name(type_, name, inputs), inputs)
+        return str(made.pop("id", invented)), outputs | made
 
     def invoke(self, token: str, args: dict[str, Any]) -> dict[str, Any]:
         return self._invented.invoke(token, args)
