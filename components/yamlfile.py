@@ -85,6 +85,8 @@ def _broken(error: yaml.MarkedYAMLError) -> tuple[str, int | None]:
     problem = error.problem or "not understood"
     if "'\\t'" in problem:
         return "has a tab where YAML wants spaces", line
+    if error.context and "alias" in error.context:
+        return "has a value that begins with *, which YAML takes for something else: write it in quotes", line
     context = f" ({error.context}, line {error.context_mark.line + 1})" if error.context and error.context_mark else ""
     return f"is not valid YAML: {problem}{context}", line
 

@@ -178,7 +178,10 @@ def _workflow(arguments: argparse.Namespace) -> int:
 
 
 def _instant(text: str) -> str:
-    dt.datetime.fromisoformat(text)  # the ValueError becomes argparse's message
+    try:
+        dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; write for example 2026-10-25T06:00") from None
     return text
 
 
