@@ -66,7 +66,7 @@ def test_each_value_has_its_line() -> None:
         ("a: 1\n  b: 2\n", "some.yaml:2: is not valid YAML: mapping values are not allowed here"),
         ("a: 1\n---\nb: 1\n", "some.yaml:2: is not valid YAML: but found another document"),
         ("a: &x {b: 1}\nc: *x\n", "some.yaml:2: is not valid YAML: aliases are not read here"),
-        ("a: */5 * * * *\n", "some.yaml:1: has a value that begins with *, which YAML takes for something else: write it in"),
+        ("a: */5 * * * *\n", "some.yaml:1: has a value that begins with *, which YAML takes for something else"),
         ("a:\n  <<: {b: 1}\n", "some.yaml:2: a: has a merge key"),
         ("a:\n  5: x\n", "some.yaml:2: a: has the key 5, which is not text; quote it"),
         ("? [a]\n: 1\n", "some.yaml:1: has a key that is not text"),
