@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from policies.model import UNSETTLED, UNSETTLED_IN_STACK, ResourceRule, Rule
+from policies.model import (
+    EXEMPT,
+    EXEMPT_IN_STACK,
+    STALE_EXEMPTION,
+    UNSETTLED,
+    UNSETTLED_IN_STACK,
+    ResourceRule,
+    Rule,
+)
 from policies.rules import RULES
 
 FILE = Path(__file__).parent / "RULES.md"
@@ -14,8 +22,9 @@ HEAD = f"""# Rules
 Written by `python -m policies.document` from the rules; change them there.
 
 `pulumi preview --policy-pack policies` and `pulumi up --policy-pack policies` evaluate every rule; without the Pulumi
-command line, `python -m sandbox check --stack STACK` does. A rule at level *mandatory* stops the deployment, one at
-*advisory* is told, one at *remediate* puts the inputs right where it knows how, one at *disabled* does not run.
+command line, `python -m sandbox check --stack STACK` does. Each theme is also a pack of its own,
+`policies/packs/<theme>`. A rule at level *mandatory* stops the deployment, one at *advisory* is told, one at
+*remediate* puts the inputs right where it knows how, one at *disabled* does not run.
 
 `config/<stack>.json` sets levels and parameters for a stack, and is read without further ado; a file given with
 `--policy-pack-config` comes on top of it:
@@ -23,6 +32,16 @@ command line, `python -m sandbox check --stack STACK` does. A rule at level *man
 ```json
 {{"log-retention": {{"maxDays": 30, "enforcementLevel": "remediate"}}, "sqs-dlq": "advisory"}}
 ```
+
+What must stay as it is for a while is exempt: which rule, on which resources, why, who answers for it, and until when.
+
+```json
+{{"exemptions": [{{"rule": "sqs-dlq", "urn": "*::legacy-*", "reason": "goes with the old shop in March",
+                  "owner": "team-data", "expires": "2027-03-31"}}]}}
+```
+
+What an exemption covers is told at every run, as advice by `{EXEMPT}` (or `{EXEMPT_IN_STACK}`); one that has expired or
+that nothing needs, by `{STALE_EXEMPTION}`.
 
 What a rule asks may be unknown at preview, before the resource that it comes from exists. Such a question is told as
 advice by `{UNSETTLED}` (or `{UNSETTLED_IN_STACK}`, for rules about the whole stack), and the rule
@@ -45,7 +64,9 @@ def _section(rule: Rule) -> Iterator[str]:
     yield ""
     yield f"- **Why**: {rule.why}"
     yield f"- **What to do**: {rule.steps}"
-    yield f"- **Unknown values**: {rule.unknown}"
+    yield f"- **Unknown values**: {rule.on_unknown}. {rule.unknown}"
+    if rule.references:
+        yield f"- **Asked elsewhere, too**: {', '.join(rule.references)}"
     if isinstance(rule, ResourceRule):
         yield "- **Judges**: each resource by its inputs, before it is created or changed"
     else:

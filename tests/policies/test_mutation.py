@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -35,6 +36,14 @@ def world(stack: str, phase: str) -> World:
 @pytest.mark.parametrize("stack", [pytest.param(stack, marks=GROUPS[stack]) for stack in STACKS])
 def test_nothing_is_said_of_a_stack_as_it_is(stack: str, phase: str) -> None:
     assert world(stack, phase).complaints(RULES) == []
+
+
+def test_every_component_is_in_a_stack_that_is_judged() -> None:
+    """So that what a component declares by default is known to comply; one that is new belongs into a stack."""
+    written = "".join(file.read_text(encoding="utf-8") for file in (PROJECT / "components").glob("*.py"))
+    components = set(re.findall(r'"(serverless-batch:\w+:\w+)"', written))
+    judged = {resource.type for stack in STACKS for resource in world(stack, "update").inputs}
+    assert components and components - judged == set()
 
 
 @pytest.mark.parametrize("one", BREAKS, ids=str)
