@@ -128,8 +128,8 @@ def test_a_function_carries_its_files_the_scaling_and_the_catalogue(found: Decla
 
 
 def statements(found: Declared, function: str) -> dict[tuple[str, ...], Any]:
-    """Actions → resources and condition, without the function's own logs."""
-    of_all = ("logs:CreateLogStream", "xray:GetSamplingRules")  # what every function may do
+    """Actions → resources and condition, without what every function may do."""
+    of_all = ("logs:CreateLogStream", "xray:GetSamplingRules")  # its logs and traces
     made = [s for s in found.statements(f"{function}-function") if s["Action"][0] not in of_all]
     return {tuple(s["Action"]): (s["Resource"], s.get("Condition")) for s in made}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from policies.model import UNKNOWN, Config, Finding, Resource, ResourceRule, Severity, refuse, unsettled
-from policies.rules.baseline.containers import JOB_DEFINITION, TASK_DEFINITION, containers
+from policies.model import UNKNOWN, Config, Finding, Resource, Severity, Stack, StackRule, refuse, unsettled
+from policies.rules.baseline.containers import JOB_DEFINITION, PROPERTIES, TASK_DEFINITION, containers
 from policies.rules.baseline.secrets import is_secret, may_be_secret, told_by
 from policies.values import as_list
 
@@ -18,9 +18,15 @@ REFERENCE = {
     FUNCTION: "Give the function the secret's ARN, and let it read the secret",
     PROJECT: "Set the variable's type to SECRETS_MANAGER and its value to the secret's name",
 }
+# What resources of AWS hand out are names, ARNs and addresses, except for these.
+WITH_SECRETS = (
+    "aws:apigateway/apiKey:", "aws:cognito/userPoolClient:", "aws:docdb/", "aws:ec2/keyPair:", "aws:iam/accessKey:",
+    "aws:iam/serviceSpecificCredential:", "aws:lightsail/", "aws:memorydb/", "aws:mq/", "aws:neptune/", "aws:rds/",
+    "aws:redshift/", "aws:secretsmanager/secretVersion:", "aws:ssm/parameter:",
+)  # fmt: skip
 
 
-def check(resource: Resource, _config: Config) -> Iterable[Finding]:
+def check(resource: Resource, stack: Stack, _config: Config) -> Iterable[Finding]:
     unknown = False
     for name, value in _variables(resource):
         told = told_by(name)
@@ -32,8 +38,18 @@ def check(resource: Resource, _config: Config) -> Iterable[Finding]:
                 resource,
                 f"has a secret in plain text: {shown}, for everybody who may look at it. {REFERENCE[resource.type]}.",
             )
-    if unknown:
+    if unknown and not _made_of_names(resource, stack):
         yield unsettled(resource, "whether one of its variables is a secret")
+
+
+def _made_of_names(resource: Resource, stack: Stack) -> bool:
+    """Whether what is unknown in the variables is proven to come from resources that hand out no secret."""
+    holders = PROPERTIES.get(resource.type, ("environment",))
+    linked = {urn for name in holders for urn in resource.dependencies.get(name, frozenset())}
+    types = [one.type for one in stack.resources if one.urn in linked]
+    return len(types) == len(linked) > 0 and all(
+        one.startswith(("aws:", "awsx:")) and not one.startswith(WITH_SECRETS) for one in types
+    )
 
 
 def _variables(resource: Resource) -> Iterator[tuple[Any, Any]]:
@@ -62,7 +78,7 @@ def _pairs(variables: list[Any]) -> Iterator[tuple[Any, Any]]:
             yield variable.get("name"), variable.get("value")
 
 
-RULE = ResourceRule(
+RULE = StackRule(
     id="no-plain-secret",
     theme="baseline",
     description="No secret stands in plain text in a variable of a task, a job, a function or a build.",
@@ -70,8 +86,9 @@ RULE = ResourceRule(
     "definition, the job definition, the function or the project.",
     steps="Keep it in AWS Secrets Manager and give `secrets` with its ARN to the container, the ARN alone to the "
     "function, or a variable of the type SECRETS_MANAGER to the `aws.codebuild.Project`.",
-    unknown="A variable whose name says that it is a secret is refused whatever its value; another one whose value is "
-    "unknown at preview is advised of and settled at update.",
+    unknown="A variable whose name says that it is a secret is refused whatever its value. Of another one that is "
+    "unknown at preview the property's dependencies tell whether it can be one, as subnets cannot; otherwise the rule "
+    "advises, and settles it at update.",
     references=("FSBP ECS.8", "FSBP CodeBuild.2", "checkov CKV_AWS_45"),
     severity=Severity.HIGH,
     types=frozenset(REFERENCE),
