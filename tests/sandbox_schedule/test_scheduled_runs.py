@@ -112,7 +112,11 @@ def test_the_clock_starts_the_job_of_the_instant_at_which_it_is_due(
     ("arguments", "code", "said"),
     [
         (["nightly", "--stack", "nobodys"], 1, "No sandbox of stack nobodys is up; start one with"),
-        (["nightly", "--at", "tomorrow"], 2, "argument --at: invalid"),
+        (
+            ["nightly", "--at", "tomorrow"],
+            2,
+            "argument --at: 'tomorrow' is no time; write for example 2026-10-25T06:00",
+        ),
         ([], 2, "the following arguments are required: worker"),
     ],
 )
