@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
+from policies.model import Level
 from policies.reports.entries import Entry
 
 _COLOUR = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
@@ -32,13 +33,21 @@ def said(lines: Iterable[str]) -> Iterator[Entry]:
             ) from None
         if not isinstance(event, dict):
             raise Unreadable(f"line {number} is no engine event, which is an object")
-        if told := event.get("policyEvent"):
-            yield Entry(
-                policy=told["policyName"],
-                level=told["enforcementLevel"],
-                urn=told.get("resourceUrn", ""),
-                message=_message(told["message"]),
-            )
+        if "policyEvent" not in event:
+            continue
+        try:
+            yield _entry(event["policyEvent"])
+        except (KeyError, TypeError, AttributeError, ValueError):
+            raise Unreadable(f"line {number} is no policy event that the Pulumi command line prints") from None
+
+
+def _entry(told: Mapping[str, str]) -> Entry:
+    return Entry(
+        policy=told["policyName"],
+        level=Level(told["enforcementLevel"]).value,
+        urn=told.get("resourceUrn", ""),
+        message=_message(told["message"]),
+    )
 
 
 def _message(text: str) -> str:

@@ -73,7 +73,7 @@ class Exemptions:
 
 def told(exemption: Exemption, finding: Finding) -> str:
     """How a finding that is exempt is told."""
-    return f"exempt from {exemption.rule} ({exemption.terms}). {finding.message}"
+    return f"{finding.message} Exempt from {exemption.rule} ({exemption.terms})."
 
 
 def read(entries: Any, rules: Iterable[str]) -> tuple[list[Exemption], list[str]]:

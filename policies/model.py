@@ -148,7 +148,7 @@ class Rule:
     description: what must hold, one sentence; stands above every finding.
     why: what happens otherwise. steps: what to do about a finding.
     on_unknown: what it does with an unknown value; unknown: which values these are, in words.
-    references: what asks the same elsewhere, such as "FSBP SQS.1", "CIS AWS Foundations 1.16".
+    references: what asks the same elsewhere, such as "FSBP SQS.1", "CIS AWS Foundations 3.0.0 1.16".
     types: resource types that it looks at.
     parameters: name → JSON schema with `description` and `default`; what a stack may configure.
     """

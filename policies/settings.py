@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,12 +61,15 @@ def load(stack: str, folder: Path | None = None) -> StackConfig:
 
     Raises ConfigError: the engine itself ignores what it does not know, a misspelt rule or parameter too.
     """
-    file = (folder or Path(os.environ.get(VARIABLE) or FOLDER)) / f"{stack}.json"
+    folder = folder or Path(os.environ.get(VARIABLE) or FOLDER)
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: there is no such folder, from which to read {stack}.json")
+    file = folder / f"{stack}.json"
     if not file.exists():
         return StackConfig()
     try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+        config = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_once_each)
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{file}: not readable as JSON: {error}") from error
     problems = list(_problems(config))
     entries = config.pop(EXEMPTIONS, []) if isinstance(config, dict) else []
@@ -89,6 +93,14 @@ def initial_config(config: StackConfig, rules: Iterable[Rule] = RULES) -> dict[s
             *((name, Level.ADVISORY.value) for name in TELLING),
         ]
     }
+
+
+def _once_each(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Of a key that is there twice, JSON would leave the first out without a word."""
+    twice = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+    if twice:
+        raise ValueError(f"{', '.join(twice)}: written more than once")
+    return dict(pairs)
 
 
 def _problems(config: Any) -> Iterable[str]:

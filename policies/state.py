@@ -51,13 +51,17 @@ def _is_text(resource: Mapping[str, Any]) -> bool:
 
 
 def _resource(given: Mapping[str, Any], properties: Any) -> Resource:
-    linked = given.get("propertyDependencies") or {}
+    linked = given.get("propertyDependencies")
     return Resource(
         urn=given["urn"],
         type=given["type"],
         name=given["urn"].split("::", 3)[3],
         props=_revealed(properties) if isinstance(properties, Mapping) else {},
-        dependencies={name: frozenset(urns or ()) for name, urns in linked.items()},
+        dependencies={
+            name: frozenset(urn for urn in urns if isinstance(urn, str))
+            for name, urns in (linked.items() if isinstance(linked, Mapping) else ())
+            if isinstance(urns, list)
+        },
     )
 
 
@@ -71,5 +75,13 @@ def _revealed(value: Any) -> Any:
         return value
     kind = value.get(SIGNATURE)
     if kind == SECRET:
-        return _revealed(json.loads(value["plaintext"])) if "plaintext" in value else UNKNOWN
+        return _shown(value.get("plaintext"))
     return None if kind else {key: _revealed(item) for key, item in value.items()}
+
+
+def _shown(plaintext: Any) -> Any:
+    """Of a secret, which `--show-secrets` writes as JSON."""
+    try:
+        return _revealed(json.loads(plaintext))
+    except (TypeError, ValueError, RecursionError):
+        return UNKNOWN

@@ -13,7 +13,7 @@ from policies.rules import RULES
 
 MANDATORY, ADVISORY = "mandatory", "advisory"
 _RULES = {rule.id: rule for rule in RULES}
-_EXEMPT = re.compile(r"exempt from ([a-z0-9-]+) \((.*?)\)\. ", re.DOTALL)
+_EXEMPT = re.compile(r"(.*) Exempt from ([a-z0-9-]+) \((.*)\)\.", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def is_stale_exemption(entry: Entry) -> bool:
 
 def _of_its_rule(entry: Entry) -> Entry:
     """A finding that is exempt is told by another policy; in a report it is its rule's."""
-    match = _EXEMPT.match(entry.message) if entry.policy in (EXEMPT, EXEMPT_IN_STACK) else None
+    match = _EXEMPT.fullmatch(entry.message) if entry.policy in (EXEMPT, EXEMPT_IN_STACK) else None
     if match is None:
         return entry
-    return replace(entry, policy=match[1], exemption=match[2], message=entry.message[match.end() :])
+    return replace(entry, policy=match[2], exemption=match[3], message=match[1])

@@ -27,6 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def deliver(report: str, out: Path | None) -> None:
     if out is None:
         sys.stdout.write(report)
-    else:
+        return
+    try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(report, encoding="utf-8")
+    except OSError as error:
+        print(f"{out}: the report cannot be written: {error.strerror}", file=sys.stderr)
+        raise SystemExit(2) from None

@@ -152,6 +152,12 @@ def test_a_configuration_that_is_no_object_is_refused(tmp_path, text):
         load("s", write(tmp_path, text))
 
 
+def test_a_rule_that_is_configured_twice_is_refused(tmp_path):
+    (tmp_path / "s.json").write_text('{"sqs-dlq": "mandatory", "sqs-dlq": "advisory"}')
+    with pytest.raises(ConfigError, match="sqs-dlq: written more than once"):
+        load("s", tmp_path)
+
+
 def test_a_pack_with_a_broken_configuration_says_so_and_ends(tmp_path):
     copy = tmp_path / "policies"
     subprocess.run(["cp", "-r", str(POLICIES), str(copy)], check=True)

@@ -27,7 +27,7 @@ SAID = [
     Entry("sqs-dlq", "mandatory", BARE.urn, BARE.message, ("update",)),
     Entry(
         EXEMPT, "advisory", f"{QUEUE}::legacy",
-        "exempt from sqs-dlq (team-data, until 2999-12-31: it goes (soon) with the old shop). Queue 'legacy' has none.",
+        "Queue 'legacy' has none. Exempt from sqs-dlq (team-data, until 2999-12-31: it goes (soon). In March).",
     ),
     Entry("log-retention", "remediate", "urn:pulumi:dev::p::aws:cloudwatch/logGroup:LogGroup::api", "put right"),
 ]  # fmt: skip
@@ -45,7 +45,7 @@ def test_what_is_said_twice_is_reported_once_with_its_phases_and_what_refuses_co
         (STALE_EXEMPTION, "advisory", ()),
         ("sqs-dlq", "advisory", ()),
     ]
-    assert found[3].exemption == "team-data, until 2999-12-31: it goes (soon) with the old shop"
+    assert found[3].exemption == "team-data, until 2999-12-31: it goes (soon). In March"
     assert found[3].message == "Queue 'legacy' has none."
 
 
@@ -93,7 +93,7 @@ def test_sarif_points_into_the_code_and_keeps_what_is_exempt_apart() -> None:
         {
             "kind": "external",
             "status": "accepted",
-            "justification": "team-data, until 2999-12-31: it goes (soon) with the old shop",
+            "justification": "team-data, until 2999-12-31: it goes (soon). In March",
         }
     ]
     assert stale["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "Pulumi.yaml"
@@ -139,7 +139,17 @@ def test_events_of_the_command_line_are_read(tmp_path: Path, capsys: pytest.Capt
     assert (found["rule"], found["message"]) == ("sqs-dlq", "Queue 'orders' has none.")
 
 
-@pytest.mark.parametrize("text", ["{", "3", "not json"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "3",
+        "not json",
+        '{"policyEvent": 3}',
+        '{"policyEvent": {"policyName": "sqs-dlq", "enforcementLevel": "strict", "message": "…"}}',
+        '{"policyEvent": {"enforcementLevel": "mandatory"}}',
+    ],
+)
 def test_what_is_no_event_is_refused_with_its_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:

@@ -95,6 +95,31 @@ def test_what_is_no_export_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
     assert said in capsys.readouterr().err
 
 
+def test_absurd_links_and_secrets_are_no_reason_to_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    absurd = [
+        resource("a")
+        | {"propertyDependencies": given, "inputs": {"redrivePolicy": {SIGNATURE: SECRET, "plaintext": text}}}
+        for given, text in ((3, "{"), ({"x": 3}, 3), ({"x": [None, {}]}, None), ([], "null"))
+    ]
+    code, _ = said(capsys, "--state", written(tmp_path, *absurd))
+    assert code == 1
+
+
+def test_a_report_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemExit) as ended:
+        check.main(["--state", written(tmp_path), "--out", str(tmp_path / "file/report.json")])
+    assert ended.value.code == 2
+    assert "the report cannot be written" in capsys.readouterr().err
+
+
+def test_a_folder_of_configurations_that_is_not_there_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check.main(["--state", written(tmp_path), "--config", str(tmp_path / "none")]) == 2
+    assert "none: there is no such folder" in capsys.readouterr().err
+
+
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check.main(["--state", str(tmp_path / "none.json")]) == 2
     assert "none.json cannot be read: No such file" in capsys.readouterr().err

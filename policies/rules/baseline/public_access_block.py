@@ -52,7 +52,7 @@ RULE = StackRule(
     unknown="Whose a block is that is unknown at preview is told by the property's dependency; otherwise the rule "
     "advises, and settles it at update.",
     references=(
-        "FSBP S3.1", "FSBP S3.8", "CIS AWS Foundations 2.1.4", "checkov CKV2_AWS_6", "checkov CKV_AWS_53",
+        "FSBP S3.1", "FSBP S3.8", "CIS AWS Foundations 3.0.0 2.1.4", "checkov CKV2_AWS_6", "checkov CKV_AWS_53",
         "checkov CKV_AWS_54", "checkov CKV_AWS_55", "checkov CKV_AWS_56",
     ),
     severity=Severity.HIGH,

@@ -97,7 +97,7 @@ RULE = StackRule(
     "sqs:* under the condition Bool aws:SecureTransport false.",
     unknown="Whose a policy is that is unknown at preview is told by the property's dependency; otherwise, and where "
     "the document is unknown, the rule advises and settles it at update.",
-    references=("FSBP S3.5", "CIS AWS Foundations 2.1.1", "cdk-nag AwsSolutions-SQS4", "checkov CKV_AWS_379"),
+    references=("FSBP S3.5", "CIS AWS Foundations 3.0.0 2.1.1", "cdk-nag AwsSolutions-SQS4", "checkov CKV_AWS_379"),
     severity=Severity.MEDIUM,
     types=frozenset({QUEUE, *BUCKETS}),
     check=check,

@@ -54,7 +54,7 @@ RULE = ResourceRule(
     types=HOLDERS | ATTACHMENTS.keys(),
     references=(
         "FSBP IAM.1",
-        "CIS AWS Foundations 1.16",
+        "CIS AWS Foundations 3.0.0 1.16",
         "checkov CKV_AWS_62",
         "checkov CKV_AWS_63",
         "checkov CKV_AWS_274",
