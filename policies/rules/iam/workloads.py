@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from policies.model import UNKNOWN, Resource, Stack, Unknown
+from policies.rules.baseline.containers import JOB_DEFINITION as JOB
+from policies.rules.baseline.containers import TASK_DEFINITION as TASK
+from policies.rules.baseline.containers import containers
 from policies.rules.iam.statements import ROLE
-from policies.values import nested, parse_json
+from policies.values import as_list, nested, parse_json
 
-TASK = "aws:ecs/taskDefinition:TaskDefinition"
-JOB = "aws:batch/jobDefinition:JobDefinition"
 # Type → path of the role that it runs with.
 PLACES = {
     TASK: ("taskRoleArn",),
@@ -38,7 +39,9 @@ class Workload:
 
     @property
     def name(self) -> tuple[str, Any]:
-        """What it is one workload by: definitions of one family are of one."""
+        """What it is one workload by: definitions of one family, and jobs that run one program."""
+        if self.resource.type == JOB:
+            return self.resource.type, _programs(self.resource) or self.resource.urn
         family = self.resource.get("family" if self.resource.type == TASK else "name")
         return self.resource.type, family if isinstance(family, str) and family else self.resource.urn
 
@@ -95,6 +98,14 @@ class Workloads:
         elif value is UNKNOWN:
             linked = self._roles.keys() & resource.dependencies.get(place, frozenset())
             yield next(iter(linked)) if len(linked) == 1 else UNKNOWN
+
+
+def _programs(job: Resource) -> tuple[str, ...] | None:
+    """Image and command of each container; None where one is not known. Fargate and EC2 take a definition each."""
+    found = [(one.get("image"), one.get("command")) for one in containers(job)]
+    if any(UNKNOWN in as_list(part) or not image for image, command in found for part in (image, command)):
+        return None
+    return tuple(sorted(repr(one) for one in found))
 
 
 def _given(resource: Resource, place: tuple[str, ...]) -> Any:
