@@ -1,5 +1,7 @@
 """Stack configuration and worker folders → the platform."""
 
+import os
+import signal
 from pathlib import Path
 
 import pulumi
@@ -7,6 +9,11 @@ import pulumi
 from components.platform import Platform
 from components.problems import ConfigurationError
 from components.settings import load_settings
+
+if __name__ == "__main__":
+    # The engine interrupts the program when a policy refuses what it declares, and says why. Python would print a
+    # traceback below that.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(1))
 
 project_dir = Path(__file__).resolve().parent
 try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from sandbox.invented import Invented
 from sandbox.program import ProgramError, Recorded, Run, record, run
 
 Program = Callable[[], Any]
+PROJECT = Path(__file__).parents[2]
 
 
 def recorded(program: Program, *, preview: bool = False) -> Run:
@@ -135,3 +137,25 @@ def test_a_type_that_nobody_knows_is_recorded_like_any_other() -> None:
     [computer] = recorded(lambda: Computer("aws:quantum/computer:Computer", "one", {"qubits": 3})).resources
     assert computer.as_json()["type"] == "aws:quantum/computer:Computer"
     assert computer.as_json()["inputs"] == {"qubits": 3}
+
+
+INTERRUPTED = """
+import os, runpy, signal, sys
+from pathlib import Path
+from components.stackfile import engine_config
+from sandbox.invented import Invented
+from sandbox.program import record
+
+def program():
+    runpy.run_path(sys.argv[1], run_name="__main__")  # as the engine does
+    os.kill(os.getpid(), signal.SIGINT)
+
+project = Path(sys.argv[1]).parent
+record(program, "dev", engine_config(project, "dev"), Invented("eu-central-1"), preview=True)
+"""
+
+
+def test_the_program_ends_without_a_traceback_when_the_engine_interrupts_it() -> None:
+    command = [sys.executable, "-c", INTERRUPTED, str(PROJECT / "__main__.py")]
+    ended = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", "")
