@@ -99,7 +99,7 @@ def test_a_program_that_violates_a_mandatory_policy_is_refused_by_the_policys_na
     assert queue.read_text() != text
     done = project.sandbox("check", "--stack", "test")
     assert (done.returncode, done.stderr) == (1, "")
-    assert "mandatory sqs-dlq · probe" in done.stdout
+    assert "mandatory sqs-dlq · probe" in done.stdout and "policies/RULES.md#sqs-dlq" in done.stdout
     assert "Refused:" in done.stdout
 
 
