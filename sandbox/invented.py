@@ -56,8 +56,8 @@ class Invented:
             return "/".join(metadata[key] for key in ("namespace", "name") if key in metadata) or name, inputs
         physical = physical_name(type_, name, inputs)
         outputs = inputs | {"arn": self.arn(type_, physical), "name": inputs.get("name") or physical}
-        outputs |= self._particular(type_, physical, inputs)
-        return outputs["url"] if type_ == "aws:sqs/queue:Queue" else physical, outputs
+        particular = self._particular(type_, physical, inputs)
+        return particular.pop("id", physical), outputs | particular
 
     def arn(self, type_: str, physical: str) -> str:
         service = type_.split(":")[1].split("/")[0]
@@ -67,7 +67,7 @@ class Invented:
         return f"arn:{PARTITION}:{service}:{self.region}:{ACCOUNT}:{resource}"
 
     def _particular(self, type_: str, physical: str, inputs: dict[str, Any]) -> dict[str, Any]:
-        """Outputs that only one type has."""
+        """Outputs that only one type has; the id, where it is not the name."""
         registry = f"{ACCOUNT}.dkr.ecr.{self.region}.amazonaws.com"
         match type_:
             case "aws:apigateway/apiKey:ApiKey":
@@ -80,6 +80,8 @@ class Invented:
                 return {"invokeUrl": f"https://{host}/{inputs['stageName']}"}
             case "aws:dynamodb/table:Table":
                 return {"streamArn": f"{self.arn(type_, physical)}/stream/2026-01-01T00:00:00.000"}
+            case "aws:ec2/launchTemplate:LaunchTemplate":
+                return {"id": f"lt-{hashlib.sha256(physical.encode()).hexdigest()[:17]}"}
             case "aws:ecs/service:Service":
                 cluster = inputs["cluster"].rsplit("/", 1)[-1]
                 return {"arn": f"arn:{PARTITION}:ecs:{self.region}:{ACCOUNT}:service/{cluster}/{physical}"}
@@ -93,7 +95,8 @@ class Invented:
                 path = f"path/2015-03-31/functions/{self.arn(type_, physical)}/invocations"
                 return {"invokeArn": f"arn:{PARTITION}:apigateway:{self.region}:lambda:{path}"}
             case "aws:sqs/queue:Queue":
-                return {"url": f"https://sqs.{self.region}.amazonaws.com/{ACCOUNT}/{physical}"}
+                url = f"https://sqs.{self.region}.amazonaws.com/{ACCOUNT}/{physical}"
+                return {"id": url, "url": url}
             case "awsx:ec2:Vpc":
                 return {
                     "vpcId": f"vpc-{physical}",
