@@ -46,33 +46,24 @@ def sdk_policies(rules: Iterable[Rule], exemptions: Exemptions) -> list[sdk.Poli
         for rule in rules
         if isinstance(rule, ResourceRule | StackRule)
     ]
+    one, whole = sdk.ResourceValidationPolicy, sdk.StackValidationPolicy
     return [
         *policies,
-        _advice(UNSETTLED, LATER, here.tell_unsettled),
-        _advice(EXEMPT, LEFT_OUT, here.tell_exempt),
-        _stack_advice(UNSETTLED_IN_STACK, LATER, in_stack.tell_unsettled),
-        _stack_advice(EXEMPT_IN_STACK, LEFT_OUT, in_stack.tell_exempt),
-        _stack_advice(STALE_EXEMPTION, STALE, lambda report: _tell_stale(exemptions, report)),
+        _advice(one, UNSETTLED, LATER, here.tell_unsettled),
+        _advice(one, EXEMPT, LEFT_OUT, here.tell_exempt),
+        _advice(whole, UNSETTLED_IN_STACK, LATER, in_stack.tell_unsettled),
+        _advice(whole, EXEMPT_IN_STACK, LEFT_OUT, in_stack.tell_exempt),
+        _advice(whole, STALE_EXEMPTION, STALE, lambda report: _tell_stale(exemptions, report)),
     ]
 
 
-def _advice(name: str, description: str, tell: Tell) -> sdk.Policy:
-    return sdk.ResourceValidationPolicy(
+def _advice(kind: type[sdk.Policy], name: str, description: str, tell: Tell) -> sdk.Policy:
+    return kind(
         name=name,
         description=description,
         enforcement_level=sdk.EnforcementLevel.ADVISORY,
         severity=sdk.Severity.LOW,
-        validate=lambda _, report: tell(report),
-    )
-
-
-def _stack_advice(name: str, description: str, tell: Tell) -> sdk.Policy:
-    return sdk.StackValidationPolicy(
-        name=name,
-        description=description,
-        enforcement_level=sdk.EnforcementLevel.ADVISORY,
-        severity=sdk.Severity.LOW,
-        validate=lambda _, report: tell(report),
+        validate=lambda _, report: tell(report),  # pyright: ignore[reportCallIssue]
     )
 
 

@@ -26,8 +26,9 @@ class State:
         found = deployment.get("resources", []) if isinstance(deployment, Mapping) else None
         if not isinstance(found, list) or not all(isinstance(one, Mapping) and _is_text(one) for one in found):
             raise Unreadable("is no export of a stack: make one with `pulumi stack export --file export.json`")
-        resources = [one for one in found if not one.get("delete")]
-        self.stack = next((one["urn"].split("::")[0].rpartition(":")[2] for one in resources), "")
+        self.stack = next((one["urn"].split("::")[0].rpartition(":")[2] for one in found), "")
+        # What waits for its deletion, and what the program only looks up and others answer for, the engine judges neither.
+        resources = [one for one in found if not one.get("delete") and not one.get("external")]
         self.inputs = [_resource(one, one.get("inputs")) for one in resources]
         self.outputs = [_resource(one, one.get("outputs")) for one in resources]
 

@@ -96,7 +96,6 @@ def test_an_unsound_stack_is_refused_at_preview_as_at_update(preview):
             ("sqs-dlq", "other"),
             ("log-retention", "for-ever"),
             ("spot-ecs-service", "on-demand"),
-            ("spot-ecs-effective", "on-demand"),
             ("spot-ecs-effective", "anywhere"),
             ("iam-service-wildcard", "wide"),
             *([] if preview else [("iam-service-wildcard", "wide")]),  # of the component, and of its document

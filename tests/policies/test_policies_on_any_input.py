@@ -1,6 +1,8 @@
 """No rule fails, and none takes longer than it should, whatever the properties look like."""
 
 import json
+import time
+from itertools import pairwise
 from types import MappingProxyType
 
 import pytest
@@ -32,6 +34,9 @@ KEYS = st.sampled_from([
     "policyArns", "roles", "role", "permissionsBoundary", "principal", "sourceArn", "condition", "NotPrincipal",
     "aws:SourceArn", "aws:SourceIp", "IpAddress", "StringNotEquals", "taskRoleArn", "executionRoleArn", "jobRoleArn",
     "accessPolicies", "policyDocument",
+    "authorizationType", "endpointConfiguration", "types", "users", "groups", "group", "restApi", "stopConditions",
+    "instanceRefresh", "Federated",
+    "os", "windowsOptions", "hostProcess", "capabilities", "drop", "cpu", "ToleratedFailureCount", "url", "region",
     "allocationStrategy", "nodeSelector", "affinity", "nodeAffinity", "matchExpressions", "operator", "definition",
     "States", "Parameters", "CapacityProviderStrategy", "LaunchType", "containerDefinitions", "stopTimeout", "user",
     "retryStrategy", "attempts", "evaluateOnExits", "onStatusReason", "action", "platformVersion", "runtimePlatform",
@@ -120,6 +125,27 @@ def test_no_rule_fails_on_deep_documents(rule, depth):
     for type_ in rule.types:
         for finding in findings(rule.id, make(type_, **dict.fromkeys(keys, deep))):
             assert f"{rule.id} failed" not in finding.message
+
+
+LISTS = "\n".join(f"{name}: &{name} [{','.join([f'*{before}'] * 9)}]" for before, name in pairwise("abcdefghij"))
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        make("aws:cloudwatch/compositeAlarm:CompositeAlarm", alarmRule="ALARM(" + " " * 10_000),
+        make("aws:apigateway/restApi:RestApi", body="[" * 200_000),
+        make("aws:apigateway/restApi:RestApi", body=f"a: &a [1]\n{LISTS}\nk: {{<<: *j}}"),
+        make("aws:lambda/function:Function", environment={"variables": {"PASSWORD" * 50_000: "://:" * 250_000}}),
+    ],
+    ids=["spaces", "deep", "aliases", "names"],
+)
+def test_no_rule_takes_long_over_a_text_made_for_it(resource):
+    begin = time.process_time()
+    for rule in RULES:
+        if resource.type in rule.types:
+            assert all(len(finding.message) < 500 for finding in findings(rule.id, resource))
+    assert time.process_time() - begin < 5
 
 
 MARKERS = sorted(getattr(proxy, name) for name in dir(proxy) if name.startswith("UNKNOWN_"))

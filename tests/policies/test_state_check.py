@@ -54,6 +54,13 @@ def test_a_stack_that_is_there_is_judged(tmp_path: Path, capsys: pytest.CaptureF
     assert about(found, "log-retention") == [("mandatory", "log")]
 
 
+def test_what_the_program_only_looks_up_is_not_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    looked_up = resource("theirs") | {"external": True}
+    old = resource("old") | {"delete": True}
+    _, found = said(capsys, "--state", written(tmp_path, looked_up, old, resource("ours")))
+    assert about(found, "sqs-dlq") == [("mandatory", "ours")]
+
+
 def test_the_stacks_configuration_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     exemption = {
         "rule": "log-retention", "urn": "*::log", "reason": "kept for the auditors of 2026", "owner": "finance",

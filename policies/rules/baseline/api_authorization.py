@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from policies.model import UNKNOWN, Config, Finding, Resource, Severity, Stack, StackRule, Unknown, refuse, unsettled
 from policies.rules.baseline.links import meant
 from policies.rules.baseline.openapi import document, open_operations
+from policies.values import as_list
 
 METHOD, API = "aws:apigateway/method:Method", "aws:apigateway/restApi:RestApi"
 ROUTE, API_V2 = "aws:apigatewayv2/route:Route", "aws:apigatewayv2/api:Api"
@@ -15,6 +16,8 @@ HOW = "Set an authoriser, AWS_IAM, or at least that it wants an API key."
 
 
 def check(resource: Resource, stack: Stack, _config: Config) -> Iterable[Finding]:
+    if _is_private(resource, stack):
+        return
     if resource.type in (API, API_V2):
         yield from _document(resource)
         return
@@ -26,6 +29,14 @@ def check(resource: Resource, stack: Stack, _config: Config) -> Iterable[Finding
         yield unsettled(resource, "who may call it")
     elif answers[0] in (None, "", "NONE") and answers[1] is not True:
         yield refuse(resource, f"may be called by everybody. {HOW}")
+
+
+def _is_private(resource: Resource, stack: Stack) -> bool:
+    """Whether it is of an API that only VPC endpoints lead to, those that its policy lets in."""
+    api = resource
+    if resource.type == METHOD:
+        api = meant(resource.get("restApi"), resource, "restApi", stack.of_type(API))
+    return isinstance(api, Resource) and as_list(api.get("endpointConfiguration", "types")) == ["PRIVATE"]
 
 
 def _is_for_all(resource: Resource, stack: Stack, operation: str) -> bool:
@@ -59,7 +70,8 @@ RULE = StackRule(
     theme="baseline",
     description="Every method of an API asks who calls.",
     why="An API has an address that everybody finds. A method without authorisation or key does its work, and costs "
-    "what it costs, for whoever calls it.",
+    "what it costs, for whoever calls it. A private API (PRIVATE in its endpoint configuration) has none, and may do "
+    "without.",
     steps="Set `authorization` (or `api_key_required`) of the `aws.apigateway.Method`, `authorization_type` of the "
     "`aws.apigatewayv2.Route`, and in an OpenAPI `body` `security` with a scheme that the gateway enforces: x-api-key, "
     "or one with x-amazon-apigateway-authorizer.",

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from policies.model import UNKNOWN, Config, Finding, Resource, Severity, Stack, StackRule, Unknown, refuse, unsettled
 from policies.rules.baseline.links import meant
-from policies.rules.iam.statements import ROLE, Statement, permissions
+from policies.rules.iam.actions import means
+from policies.rules.iam.holders import Holders
+from policies.rules.iam.statements import ROLE, allowing
 
-ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 BUILDS = re.compile(r"\b(docker|buildx|buildah|podman|kaniko)\b", re.IGNORECASE)
-PUSHES = ("ecr:putimage", "ecr:*", "ecr:put*", "ecr-public:putimage", "ecr-public:*", "*")
+PUSHES = ("ecr:putimage", "ecr-public:putimage")
+# Policies made by AWS that let push.
+PUSHERS = re.compile(
+    r"Amazon(EC2|Elastic)ContainerRegistry(Public)?(PowerUser|FullAccess)|(Administrator|PowerUser)Access"
+)
 
 
 def check(resource: Resource, stack: Stack, _config: Config) -> Iterable[Finding]:
@@ -22,10 +27,15 @@ def check(resource: Resource, stack: Stack, _config: Config) -> Iterable[Finding
     if privileged is not True or (isinstance(buildspec, str) and BUILDS.search(buildspec)):
         return
     role = meant(resource.get("serviceRole"), resource, "serviceRole", stack.of_type(ROLE))
-    actions = [a for statement in _statements(role, stack) for a in statement.actions if statement.allows]
-    if any(isinstance(action, str) and action.lower() in PUSHES for action in actions):
+    holder = stack.once(Holders).holder(role) if isinstance(role, Resource) else None
+    documents, made_by_aws = (holder.documents, holder.made_by_aws) if holder else ((), ())
+    actions = [action for statement in allowing(documents) for action in statement.actions]
+    if any(isinstance(action, str) and means(action, push) for action in actions for push in PUSHES):
         return
-    if isinstance(role, Unknown) or buildspec is UNKNOWN or UNKNOWN in actions:
+    if any(PUSHERS.fullmatch(name) for name in made_by_aws):
+        return
+    unread = UNKNOWN in actions or any(document.unknown for document in documents)
+    if isinstance(role, Unknown) or buildspec is UNKNOWN or unread:
         yield unsettled(resource, "whether it builds images")
         return
     yield refuse(
@@ -33,15 +43,6 @@ def check(resource: Resource, stack: Stack, _config: Config) -> Iterable[Finding
         "is privileged although nothing shows that it builds images: neither its commands nor its role's rights. Set "
         "environment.privilegedMode to false.",
     )
-
-
-def _statements(role: Resource | Unknown | None, stack: Stack) -> Iterator[Statement]:
-    if not isinstance(role, Resource):
-        return
-    policies = [p for p in stack.of_type(ROLE_POLICY) if meant(p.get("role"), p, "role", [role]) is role]
-    for holder in (role, *policies):
-        for document in permissions(holder):
-            yield from document.statements
 
 
 RULE = StackRule(

@@ -39,7 +39,7 @@ def _judge(resource: Resource, container: Container, *, windows: bool) -> Iterab
             f"lets its {name} change its own files. Set readonlyRootFilesystem to true, and mount a volume where it "
             "writes.",
         )
-    if str(user or "root").partition(":")[0] in ("root", "0"):
+    if str(user or "").partition(":")[0].strip().lstrip("0") in ("", "root"):
         yield refuse(resource, f"may run its {name} as root. Set user to the image's user, by number, which is not 0.")
 
 

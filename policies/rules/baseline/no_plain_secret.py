@@ -7,7 +7,7 @@ from typing import Any
 
 from policies.model import UNKNOWN, Config, Finding, Resource, Severity, Stack, StackRule, refuse, unsettled
 from policies.rules.baseline.containers import JOB_DEFINITION, PROPERTIES, TASK_DEFINITION, containers
-from policies.rules.baseline.secrets import is_secret, may_be_secret, told_by
+from policies.rules.baseline.secrets import is_secret, may_be_secret, shown, told_by
 from policies.values import as_list
 
 FUNCTION, PROJECT = "aws:lambda/function:Function", "aws:codebuild/project:Project"
@@ -33,10 +33,10 @@ def check(resource: Resource, stack: Stack, _config: Config) -> Iterable[Finding
         if value is UNKNOWN and not told:
             unknown = True
         elif value is UNKNOWN or is_secret(value) or (told and may_be_secret(value)):
-            shown = f"'{name}'" if isinstance(name, str) else "a variable"
             yield refuse(
                 resource,
-                f"has a secret in plain text: {shown}, for everybody who may look at it. {REFERENCE[resource.type]}.",
+                f"has a secret in plain text: {shown(name)}, for everybody who may look at it. "
+                f"{REFERENCE[resource.type]}.",
             )
     if unknown and not _made_of_names(resource, stack):
         yield unsettled(resource, "whether one of its variables is a secret")

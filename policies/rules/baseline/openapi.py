@@ -11,6 +11,9 @@ from policies.model import UNKNOWN, Unknown
 from policies.values import as_list, parse_json
 
 METHODS = ("get", "put", "post", "delete", "patch", "head", "x-amazon-apigateway-any-method")  # OPTIONS is for browsers
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is many times as fast as Python's
+# Levels and nodes of a document; that of an API has a few dozen, and some ten thousand.
+DEEPEST, LARGEST = 200, 1_000_000
 GATEWAYS_OWN = ("x-amazon-apigateway-authorizer", "x-amazon-apigateway-authtype")
 
 
@@ -19,10 +22,28 @@ def document(body: Any) -> Any:
     found = parse_json(body)
     if found is None and isinstance(body, str):
         try:
-            found = yaml.safe_load(body)
-        except (yaml.YAMLError, ValueError, RecursionError):
+            found = _yaml(body)
+        except (yaml.YAMLError, ValueError, LookupError, AttributeError):  # the last two are of tags that do not fit
             return None
     return found if isinstance(found, Mapping | Unknown) else None
+
+
+def _yaml(text: str) -> Any:
+    """None for what is nested too deep, which would end the process, and for what its aliases make too large."""
+    sizes: dict[str, int] = {}
+    around: list[tuple[str | None, int]] = [(None, 0)]  # anchor and size so far of each collection that is open
+    for event in yaml.parse(text, LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            around.append((event.anchor, 0))
+        size = sizes.get(event.anchor, 1) if isinstance(event, yaml.AliasEvent) else 1
+        if isinstance(event, yaml.CollectionEndEvent):
+            anchor, size = around.pop()
+            if anchor:
+                sizes[anchor] = size
+        around[-1] = (around[-1][0], around[-1][1] + size)
+        if len(around) > DEEPEST or around[-1][1] > LARGEST:
+            return None
+    return yaml.load(text, LOADER)  # one of the safe ones
 
 
 def open_operations(body: Mapping[str, Any]) -> Iterator[str]:

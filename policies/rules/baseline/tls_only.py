@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,15 +48,19 @@ def check(resource: Resource, stack: Stack, _config: Config) -> Iterable[Finding
     policies = stack.once(Policies.read)
     documents = [read("its policy", document) for document in policies.of.get(resource.urn, [])]
     statements = [statement for document in documents for statement in document.statements]
-    if any(_denies_plain(statement) for statement in statements):
+    denied = [arn for statement in statements if _denies_plain(statement) for arn in statement.resources]
+    covered = {part for arn in denied for part in _parts(arn)}
+    if covered == {"itself", "objects"} or (denied and resource.type == QUEUE):
         return
-    if resource.type in policies.unplaced or any(document.unknown for document in documents):
+    unknown = UNKNOWN in denied or any(document.unknown for document in documents)
+    if resource.type in policies.unplaced or unknown:
         yield unsettled(resource, "whether its policy refuses what comes without TLS")
         return
     what = "a policy that lets requests in" if documents else "no policy, so it takes requests"
+    where = "" if resource.type == QUEUE else ", on the bucket and on all its objects"
     yield refuse(
         resource,
-        f"has {what} without TLS. Deny everybody everything in its policy where aws:SecureTransport is false.",
+        f"has {what} without TLS. Deny everybody everything in its policy where aws:SecureTransport is false{where}.",
     )
 
 
@@ -68,6 +72,16 @@ def _denies_plain(statement: Statement) -> bool:
         and any(isinstance(action, str) and action.lower() in ("*", "s3:*", "sqs:*") for action in statement.actions)
         and _is_only_for_plain(statement.condition)
     )
+
+
+def _parts(arn: str | Unknown) -> Iterator[str]:
+    """What a Resource means of a bucket: itself, which is listed, or all its objects."""
+    if isinstance(arn, str):
+        name, slash, key = arn.split(":", 5)[-1].partition("/")
+        if not slash:
+            yield "itself"
+        if key == "*" or (not slash and name.endswith("*")):
+            yield "objects"
 
 
 def _everybody(principal: Any) -> bool:
@@ -93,8 +107,8 @@ RULE = StackRule(
     description="A bucket and a queue refuse what comes without TLS.",
     why="S3 and SQS also listen to plain HTTP. A client with a wrong address sends its data, and what it is allowed "
     "to do with it, for everybody on the way to read.",
-    steps="Give it an `aws.s3.BucketPolicy` or `aws.sqs.QueuePolicy` with a statement that denies everybody s3:* or "
-    "sqs:* under the condition Bool aws:SecureTransport false.",
+    steps="Give it an `aws.s3.BucketPolicy` or `aws.sqs.QueuePolicy` with a statement that denies everybody s3:* "
+    "(on the bucket and its objects) or sqs:* under the condition Bool aws:SecureTransport false.",
     unknown="Whose a policy is that is unknown at preview is told by the property's dependency; otherwise, and where "
     "the document is unknown, the rule advises and settles it at update.",
     references=("FSBP S3.5", "CIS AWS Foundations 3.0.0 2.1.1", "cdk-nag AwsSolutions-SQS4", "checkov CKV_AWS_379"),

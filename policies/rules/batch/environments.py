@@ -45,6 +45,9 @@ def places(resource: Resource, stack: Stack) -> Iterable[Place]:
     items = [item if isinstance(item, Mapping) else {"computeEnvironment": item} for item in as_list(orders)]
     items.sort(key=lambda item: number(item.get("order")) or 0)
     named = [item.get("computeEnvironment") for item in items]
+    if len(items) > 1 and any(item.get("order") is UNKNOWN for item in items):
+        yield Place("", [UNKNOWN] * len(items), [_found(one, environments) for one in named])
+        return
     if named == [UNKNOWN] and len(linked) == 1:
         yield Place("", [_type_of(linked[0])], [])
         return

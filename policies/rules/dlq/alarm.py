@@ -57,9 +57,15 @@ def _watched(alarm: Resource, queue: Resource) -> Iterator[tuple[str, bool | Unk
     for query in as_list(queries):
         text = query.get("expression") if isinstance(query, Mapping) else None
         if isinstance(text, str) and "AWS/SQS" in text and VISIBLE in text:  # SELECT … FROM SCHEMA("AWS/SQS", …)
-            yield VISIBLE, "WHERE" not in text.upper() or str(queue.get("name")) in text
+            yield VISIBLE, _is_selected(queue.get("name"), text)
     if queries is UNKNOWN and queue.urn in alarm.dependencies.get("metricQueries", frozenset()):
         yield VISIBLE, UNKNOWN
+
+
+def _is_selected(name: Any, query: str) -> bool | Unknown:
+    if "WHERE" not in query.upper():
+        return True
+    return UNKNOWN if name is UNKNOWN else f"'{name}'" in query
 
 
 def _is_of(dimensions: Any, alarm: Resource, name: str, queue: Resource) -> bool | Unknown:
@@ -83,10 +89,14 @@ def _fault(
     comparison, threshold = alarm.given("comparisonOperator"), alarm.given("threshold")
     if UNKNOWN in (speaks, comparison, threshold):
         return UNKNOWN
-    if isinstance(comparison, str) and comparison.startswith("Less"):
+    if isinstance(comparison, str) and comparison.startswith("LessThan") and "OrGreater" not in comparison:
         return f"{alarm} goes off when there are few messages"
     limit = number(threshold)
-    if metrics == {VISIBLE} and alarm.given("metricName") == VISIBLE and limit is not None:
+    if alarm.given("metricName") not in metrics or limit is None:
+        return None
+    if limit < 0 or (limit == 0 and comparison == "GreaterThanOrEqualToThreshold"):
+        return f"{alarm} is on without a message, too, so that it tells of none that comes. Set its threshold above 0"
+    if metrics == {VISIBLE}:
         first = limit + (comparison == "GreaterThanThreshold")
         if first > config["maxMessages"]:
             return f"{alarm} goes off at {first:g} messages, and must at {config['maxMessages']:g}"

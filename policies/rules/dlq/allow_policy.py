@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from policies.model import UNKNOWN, Config, Finding, Level, Resource, Severity, Stack, StackRule, refuse, unsettled
-from policies.rules.dlq.queues import QUEUE, Queues
+from policies.rules.dlq.queues import QUEUE, Queues, service
 from policies.values import as_list, parse_json
 
 HOW = 'Set {"redrivePermission": "byQueue", "sourceQueueArns": [<ARNs of its sources>]}.'
@@ -19,8 +19,8 @@ def check(resource: Resource, stack: Stack, _config: Config) -> Iterable[Finding
         return
     allowances = queues.allowances.get(resource.urn)
     if allowances:
-        for holder, policy in allowances:
-            yield from _judge(resource, holder, parse_json(policy), sources, queues)
+        findings = (_judge(resource, holder, parse_json(policy), sources, queues) for holder, policy in allowances)
+        yield from dict.fromkeys(one for found in findings for one in found)
     elif queues.unplaced_allowances:
         yield unsettled(resource, "which queues may send it their dead letters")
     else:
@@ -49,7 +49,7 @@ def _judge(
         who = "no queue" if permission == "denyAll" else "any queue"
         yield refuse(resource, f"lets {who} send it dead letters, and takes those of {sources[0]}. {HOW}")
     else:
-        allowed = [queues.link(arn, holder, "redriveAllowPolicy") for arn in named]
+        allowed = [queues.link(arn, holder, "redriveAllowPolicy") for arn in named if service(arn) == "sqs"]
         for source in sources:
             if source.urn in [link.queue.urn for link in allowed if link.queue]:
                 continue

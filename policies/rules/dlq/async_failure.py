@@ -17,7 +17,7 @@ PIPE = "aws:pipes/pipe:Pipe"
 # Services that put an event into the function's own queue and are content with that.
 # Source: "Invoking Lambda with events from other AWS services", AWS Lambda developer guide.
 ASYNCHRONOUS = re.compile(
-    r"(?:events|s3|sns|iot|config|codecommit|cloudformation|logs(?:\.[a-z0-9-]+)?|lambda\.alarms\.cloudwatch)"
+    r"(?:events|s3|sns|ses|iot|config|codecommit|cloudformation|logs(?:\.[a-z0-9-]+)?|lambda\.alarms\.cloudwatch)"
     r"\.amazonaws\.com(?:\.cn)?"
 )
 # Type → where it names the function that it hands events to.

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from policies.model import UNKNOWN, Config, Finding, Level, Resource, ResourceRule, Severity, refuse, unsettled
 from policies.rules.dlq.esm_visibility import MAPPING
+from policies.rules.dlq.queues import service
 from policies.values import as_list, number
 
 REPORT = "ReportBatchItemFailures"
@@ -19,13 +20,15 @@ SOURCES = ("sqs", "kinesis", "dynamodb")
 
 def check(resource: Resource, _config: Config) -> Iterable[Finding]:
     arn = resource.get("eventSourceArn")
-    if any(resource.get(name) not in (None, []) for name in OTHERS) or _service(arn) not in (None, *SOURCES):
+    if any(resource.get(name) not in (None, []) for name in OTHERS) or service(arn) not in (None, *SOURCES):
         return
-    answers = resource.get("functionResponseTypes")
-    if answers is UNKNOWN or UNKNOWN in as_list(answers):
+    answers, size = as_list(resource.get("functionResponseTypes")), resource.get("batchSize")
+    if REPORT in answers:
+        return
+    if UNKNOWN in (*answers, size):
         yield unsettled(resource, "whether its function tells which messages of a batch failed")
-    elif REPORT not in as_list(answers) and number(resource.get("batchSize")) != 1:
-        if _service(arn) not in ("sqs", None) and resource.get("bisectBatchOnFunctionError") is True:
+    elif number(size) != 1:
+        if service(arn) not in ("sqs", None) and resource.get("bisectBatchOnFunctionError") is True:
             return  # of a stream, Lambda finds the one that fails by halving the batch
         yield refuse(
             resource,
@@ -33,12 +36,6 @@ def check(resource: Resource, _config: Config) -> Iterable[Finding]:
             f"takes them along to the dead-letter queue. Add {REPORT} to functionResponseTypes and return the messages "
             "that failed, or set batchSize to 1.",
         )
-
-
-def _service(arn: object) -> str | None:
-    """The service in an ARN; None if that is not known."""
-    parts = arn.split(":") if isinstance(arn, str) else []
-    return parts[2] if len(parts) > 2 else None
 
 
 RULE = ResourceRule(

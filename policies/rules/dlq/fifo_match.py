@@ -5,28 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from policies.model import Config, Finding, Resource, Severity, Stack, StackRule, refuse, unsettled
-from policies.rules.dlq.queues import QUEUE, Queues, is_fifo
+from policies.rules.dlq.queues import QUEUE, Link, Queues, is_fifo
 
 KINDS = {True: "a FIFO queue", False: "a standard queue"}
 
 
 def check(resource: Resource, stack: Stack, _config: Config) -> Iterable[Finding]:
     queues = stack.once(Queues)
+    redrives = queues.redrives.get(resource.urn, [])
+    yield from dict.fromkeys(one for redrive in redrives for one in _judge(resource, queues.target(*redrive)))
+
+
+def _judge(resource: Resource, link: Link) -> Iterable[Finding]:
     fifo = is_fifo(resource)
-    for holder, policy in queues.redrives.get(resource.urn, []):
-        link = queues.target(holder, policy)
-        if link.unknown:
-            yield unsettled(resource, "the queue that its redrive policy names")
-        elif link.queue is resource or (link.queue is None and link.name is None):
-            continue  # sqs-dlq speaks
-        elif fifo is None or link.fifo is None:
-            yield unsettled(resource, "whether it and its dead-letter queue are of one kind (FIFO or standard)")
-        elif link.fifo != fifo:
-            yield refuse(
-                resource,
-                f"is {KINDS[fifo]} and its dead-letter queue is {KINDS[link.fifo]}: SQS wants both to be of one kind. "
-                "Give both the same fifoQueue.",
-            )
+    if link.unknown:
+        yield unsettled(resource, "the queue that its redrive policy names")
+    elif link.queue is resource or (link.queue is None and link.name is None):
+        return  # sqs-dlq speaks
+    elif fifo is None or link.fifo is None:
+        yield unsettled(resource, "whether it and its dead-letter queue are of one kind (FIFO or standard)")
+    elif link.fifo != fifo:
+        yield refuse(
+            resource,
+            f"is {KINDS[fifo]} and its dead-letter queue is {KINDS[link.fifo]}: SQS wants both to be of one kind. "
+            "Give both the same fifoQueue.",
+        )
 
 
 RULE = StackRule(

@@ -31,7 +31,10 @@ class Functions:
 
     def __init__(self, stack: Stack):
         functions = stack.of_type(FUNCTION)
-        self._by_name = {name: one for one in functions if isinstance(name := one.get("name"), str)}
+        self._by_name: dict[str, list[Resource]] = {}
+        for function in functions:
+            if isinstance(name := function.get("name"), str):
+                self._by_name.setdefault(name, []).append(function)
         self._by_urn = {one.urn: one for one in functions}
         for alias in stack.of_type(ALIAS):
             function = self.meant(alias.get("functionName"), alias, "functionName").one
@@ -48,5 +51,11 @@ class Functions:
             found = {self._by_urn[urn].urn: self._by_urn[urn] for urn in sorted(linked & self._by_urn.keys())}
             return Meant(tuple(found.values()), certain=len(found) == 1)
         match = REFERENCE.fullmatch(value) if isinstance(value, str) else None
-        function = self._by_name.get(match[1]) if match else None
-        return Meant((function,)) if function else Meant()
+        named = self._by_name.get(match[1], []) if match else []
+        return Meant(tuple(one for one in named if not _is_other(one, value))[:1])
+
+
+def _is_other(function: Resource, reference: str) -> bool:
+    """Whether a reference with the function's name is known to mean one of another region or account."""
+    arn = function.get("arn")
+    return reference.startswith("arn:") and isinstance(arn, str) and not f"{reference}:".startswith(f"{arn}:")

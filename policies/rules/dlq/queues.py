@@ -61,8 +61,12 @@ class Queues:
 
     def __init__(self, stack: Stack):
         self._queues = {queue.urn: queue for queue in stack.of_type(QUEUE)}
-        self._by_name = {queue.get("name"): queue for queue in self._queues.values() if _text(queue.get("name"))}
-        self._by_arn = {queue.get("arn"): queue for queue in self._queues.values() if _text(queue.get("arn"))}
+        self._by_reference: dict[str, Resource] = {}
+        self._by_name: dict[str, list[Resource]] = {}
+        for queue in self._queues.values():
+            self._by_reference |= {one: queue for one in map(queue.get, ("arn", "url", "id")) if _text(one)}
+            if _text(name := queue.get("name")):
+                self._by_name.setdefault(name, []).append(queue)
         self.redrives: dict[str, list[tuple[Resource, Any]]] = {}
         """Queue's URN → the resource that holds a redrive policy of the queue, and the policy."""
         self.unplaced_redrives = False
@@ -88,13 +92,30 @@ class Queues:
         """The queue that a redrive policy names; neither a queue nor a name where it names none."""
         document = parse_json(policy)
         named = document.get("deadLetterTargetArn") if isinstance(document, Mapping) else document
+        if isinstance(named, str) and not named.startswith("arn:"):
+            return Link()  # SQS wants the ARN, not the URL
         return self.link(named, holder, "redrivePolicy")
+
+    def goes_round(self, queue: Resource) -> bool:
+        """Whether a dead letter of the queue comes back to it, by the dead-letter queue of its dead-letter queue."""
+        seen: set[str] = set()
+        waiting = [queue.urn]
+        while waiting:
+            for source in self.sources.get(waiting.pop(), []):
+                if source.urn == queue.urn:
+                    return True
+                if source.urn not in seen:
+                    seen.add(source.urn)
+                    waiting.append(source.urn)
+        return False
 
     def link(self, value: Any, resource: Resource, property_name: str) -> Link:
         """The queue that `value` (ARN, URL or UNKNOWN), found in a property of a resource, means."""
         if isinstance(value, str):
             name = _queue_name(value)
-            return Link(self._by_arn.get(value) or self._by_name.get(name), name)
+            # Of the same name, but of another region or account, is another queue.
+            named = [one for one in self._by_name.get(name or "", ()) if not _is_other(one, value)]
+            return Link(self._by_reference.get(value) or (named[0] if named else None), name)
         if value is not UNKNOWN:
             return Link()
         linked = self._queues.keys() & resource.dependencies.get(property_name, frozenset()) - {resource.urn}
@@ -103,6 +124,7 @@ class Queues:
         return Link(candidates=frozenset(linked), unknown=True)
 
     def _read(self, resource: Resource) -> None:
+        holder = resource.urn
         if resource.type == QUEUE:
             policy = resource.given("redrivePolicy")
             if policy not in (None, ""):
@@ -110,15 +132,18 @@ class Queues:
             self._read_allowance(Link(resource), resource, resource.given("redriveAllowPolicy"))
         elif resource.type in (REDRIVE_POLICY, REDRIVE_ALLOW_POLICY):
             owner = self.link(resource.get("queueUrl"), resource, "queueUrl")
+            if not owner.queue:  # what it is made of tells, too, as it does at preview
+                owner = self.link(UNKNOWN, resource, "queueUrl")
             if resource.type == REDRIVE_ALLOW_POLICY:
                 self._read_allowance(owner, resource, resource.get("redriveAllowPolicy"))
             elif owner.queue:
-                self.redrives.setdefault(owner.queue.urn, []).append((resource, resource.get("redrivePolicy")))
+                holder = owner.queue.urn
+                self.redrives.setdefault(holder, []).append((resource, resource.get("redrivePolicy")))
             else:
                 self.unplaced_redrives |= owner.unknown
         for name, value in _dead_letter_targets(resource):
             link = self.link(value, resource, name)
-            if link.queue:
+            if link.queue and link.queue.urn != holder:  # one that names itself is no dead-letter queue: sqs-dlq speaks
                 self.takes_dead_letters.add(link.queue.urn)
             self.may_take_dead_letters |= link.candidates
 
@@ -149,12 +174,28 @@ def _dead_letter_targets(resource: Resource) -> Iterable[tuple[str, Any]]:
                     yield name, leaf
 
 
+def service(arn: Any) -> str | None:
+    """The service in an ARN; None if it is none."""
+    parts = arn.split(":") if isinstance(arn, str) else []
+    return parts[2] if parts[:1] == ["arn"] and len(parts) > 2 else None
+
+
 def _queue_name(reference: str) -> str | None:
-    """The name in a queue's ARN or URL."""
+    """The name in a queue's ARN or URL; None if it is neither."""
     if reference.startswith("arn:"):
         parts = reference.split(":")
-        return parts[5] if len(parts) == 6 and parts[2] == "sqs" else None
+        return parts[5] if len(parts) == 6 and service(reference) == "sqs" else None
     return reference.rsplit("/", 1)[-1] if reference.startswith(("https://", "http://")) else None
+
+
+def _is_other(queue: Resource, reference: str) -> bool:
+    """Whether a reference with the queue's name is known to mean one of another region or account."""
+    arn = queue.get("arn")
+    return isinstance(arn, str) and reference.startswith("arn:") and _place(arn) != _place(reference)
+
+
+def _place(arn: str) -> str:
+    return arn.rpartition(":")[0]
 
 
 def _text(value: Any) -> bool:

@@ -21,6 +21,10 @@ from policies.rules.dlq.states import MACHINE, MACHINE_COMPONENT, states
 from policies.values import as_list, number, parse_json
 
 SHOWN = 5  # names in a message
+# A Map state that bears failures of its items goes on without a Catch.
+BEARS = (
+    "ToleratedFailurePercentage", "ToleratedFailurePercentagePath", "ToleratedFailureCount", "ToleratedFailureCountPath"
+)  # fmt: skip
 
 
 def check(resource: Resource, _config: Config) -> Iterable[Finding]:
@@ -41,7 +45,7 @@ def check(resource: Resource, _config: Config) -> Iterable[Finding]:
             retried, caught = _any(state.has("Retry"), _tries), _any(state.has("Catch"), _catches)
             is_open |= UNKNOWN in (retried, caught)
             unretried += [state.name] if retried is False else []
-            uncaught += [state.name] if caught is False else []
+            uncaught += [state.name] if caught is False and not any(map(_bears, state.around)) else []
     if is_open:
         yield unsettled(resource, "how some of its states deal with errors")
     if unretried:
@@ -69,6 +73,10 @@ def _tries(retrier: Any) -> bool:
 
 def _catches(catcher: Any) -> bool:
     return isinstance(catcher, Mapping) and bool(catcher)
+
+
+def _bears(around: Mapping[str, Any]) -> bool:
+    return any(around.get(name) not in (None, 0) for name in BEARS)
 
 
 def _named(names: Sequence[str]) -> str:

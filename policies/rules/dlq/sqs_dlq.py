@@ -16,8 +16,8 @@ HOW = 'Set redrivePolicy to {"deadLetterTargetArn": <ARN of a queue for dead let
 def check(resource: Resource, stack: Stack, _config: Config) -> Iterable[Finding]:
     queues = stack.once(Queues)
     redrives = queues.redrives.get(resource.urn, [])
-    for holder, policy in redrives:
-        yield from _judge(resource, holder, policy, queues)
+    # A policy that is a resource of its own stands among the queue's outputs, too; what is wrong with it is said once.
+    yield from dict.fromkeys(one for redrive in redrives for one in _judge(resource, *redrive, queues))
     if redrives or resource.urn in queues.takes_dead_letters:
         return
     if resource.urn in queues.may_take_dead_letters or queues.unplaced_redrives:
@@ -51,6 +51,26 @@ def _judge(queue: Resource, holder: Resource, policy: Any, queues: Queues) -> It
         yield refuse(queue, f"has a redrive policy that names no queue for dead letters. {HOW}")
     elif link.queue is queue:
         yield refuse(queue, f"is its own dead-letter queue, so its messages go round. {HOW}")
+    elif _is_elsewhere(queue, link.queue, document):
+        yield refuse(queue, f"has its dead-letter queue in another region or account, which SQS refuses. {HOW}")
+    elif queues.goes_round(queue):
+        yield refuse(
+            queue,
+            "gets its dead letters back: its dead-letter queue has one of its own, and that leads here again, so its "
+            "messages go round. Let the last of them have none.",
+        )
+
+
+def _is_elsewhere(queue: Resource, target: Resource | None, document: Any) -> bool:
+    """Whether the dead-letter queue is known to be in another region or account than the queue."""
+    named = document.get("deadLetterTargetArn") if isinstance(document, Mapping) else None
+    arns = (queue.get("arn"), target.get("arn") if target else named)
+    regions = (queue.get("region"), target.get("region") if target else None)  # from version 7 of the provider
+    return _differ(*regions) or _differ(*(one.rpartition(":")[0] if isinstance(one, str) else one for one in arns))
+
+
+def _differ(one: Any, other: Any) -> bool:
+    return isinstance(one, str) and isinstance(other, str) and one != other
 
 
 RULE = StackRule(

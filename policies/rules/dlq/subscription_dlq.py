@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from policies.model import UNKNOWN, Config, Finding, Resource, ResourceRule, Severity, refuse, unsettled
 from policies.rules.dlq.async_failure import SUBSCRIPTION
+from policies.rules.dlq.queues import service
 from policies.values import parse_json
 
 # To people SNS goes on for hours, and what they do not get can be done without.
@@ -17,7 +18,7 @@ def check(resource: Resource, _config: Config) -> Iterable[Finding]:
     protocol, policy = resource.get("protocol"), resource.get("redrivePolicy")
     document = parse_json(policy)
     target = document.get("deadLetterTargetArn") if isinstance(document, Mapping) else document
-    if protocol in PEOPLE or target is UNKNOWN or (isinstance(target, str) and target):
+    if protocol in PEOPLE or target is UNKNOWN or service(target) == "sqs":
         return  # what is unknown is made of another resource, so it was given
     if protocol is UNKNOWN:
         yield unsettled(resource, "whether it delivers to people or to something that needs a dead-letter queue")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from policies.model import UNKNOWN, Config, Finding, Resource, ResourceRule, Severity, refuse, unsettled
+from policies.rules.dlq.queues import service
 
 # Type → where its dead-letter queue may be named. A pipe has one for the records of a stream; a queue has its own.
 PLACES = {
@@ -15,6 +16,8 @@ PLACES = {
         ("sourceParameters", "kinesisStreamParameters", "deadLetterConfig"),
     ],
 }
+# Type → services to which it sends what cannot be delivered, as they stand in an ARN.
+SERVICES = {type_: ("sqs", "sns") if type_ == "aws:pipes/pipe:Pipe" else ("sqs",) for type_ in PLACES}
 
 
 def check(resource: Resource, _config: Config) -> Iterable[Finding]:
@@ -26,7 +29,10 @@ def check(resource: Resource, _config: Config) -> Iterable[Finding]:
         if holder is None:
             continue  # a pipe from another source
         # What is unknown is made of another resource, so it was given.
-        if resource.get(*place, "arn") in (None, ""):
+        arn = resource.get(*place, "arn")
+        if isinstance(arn, str) and arn and service(arn) not in SERVICES[resource.type]:
+            yield refuse(resource, f"names no queue in {'.'.join(place)}.arn. Give it the ARN of an SQS queue.")
+        elif arn in (None, ""):
             yield refuse(
                 resource,
                 "has no dead-letter queue: what cannot be delivered in time is lost, and nobody hears of it. Name the "

@@ -12,8 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from typing import Any
 
 PERMISSIONS = "Permissions management"
+LIST = "List"
+# Whose actions read somebody's data and say of the one resource that it is in that it may be left out, which is wrong.
+NAME_THEIR_DATA = ("cloudsearch", "es")
 LONGEST = 256  # characters of a pattern that is still compared; no action's name comes near
 
 
@@ -28,10 +32,13 @@ class Action:
     level: str
     arns: tuple[str, ...]
 
+    optional: bool = False
+    """Whether it reads without a resource, too, as comprehend:DetectEntities, which may name an endpoint."""
+
     @property
     def restrictable(self) -> bool:
-        """Whether a statement can name its resources."""
-        return bool(self.arns)
+        """Whether a statement can name its resources, and the action needs no other."""
+        return bool(self.arns) and not self.optional
 
 
 class Reach(Enum):
@@ -151,9 +158,16 @@ def _service(prefix: str) -> Mapping[str, Action]:
             f"{prefix}:{name}",
             fact["access_level"],
             tuple(data["resources"][kind]["arn"] for kind in fact["resource_types"] if kind),
+            prefix not in NAME_THEIR_DATA and _is_optional(fact),
         )
         for name, fact in data["privileges"].items()
     }
+
+
+def _is_optional(fact: Mapping[str, Any]) -> bool:
+    """Of several kinds of resources one may have to be named although none is required by itself."""
+    kinds = [kind for name, kind in fact["resource_types"].items() if name]
+    return len(kinds) == 1 and not kinds[0]["required"] and fact["access_level"] in ("Read", LIST)
 
 
 def nearest(pattern: str) -> str | None:

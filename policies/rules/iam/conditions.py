@@ -38,6 +38,8 @@ ID_KEYS = frozenset({
     "aws:sourceorgpaths", "aws:sourceowner", "aws:sourcevpc", "aws:sourcevpce", "aws:userid", "aws:vpceaccount",
     "aws:vpceorgid", "aws:vpceorgpaths", "kms:calleraccount", "s3:dataaccesspointaccount",
 })  # fmt: skip
+# A service-linked role is that of its service.
+RESOURCE_KEYS = frozenset({"ecs:cluster", "iam:awsservicename", "kms:resourcealiases"})
 ADDRESS_KEYS = frozenset({"aws:sourceip", "aws:vpcsourceip"})
 FLAGS = frozenset({"aws:principalisawsservice", "aws:viaawsservice", "elasticfilesystem:accessedviamounttarget"})
 WIDEST = {4: 8, 6: 32}  # shortest prefix of a network that is somebody's, by version
@@ -117,7 +119,7 @@ def any_true(answers: Iterable[Answer]) -> Answer:
 
 def is_resource_key(key: str) -> bool:
     """Condition keys that pick the resources as an ARN would."""
-    return key == "ecs:cluster" or key.partition(":")[2].startswith("resourcetag/")
+    return key in RESOURCE_KEYS or key.partition(":")[2].startswith("resourcetag/")
 
 
 def named(value: str) -> bool:
@@ -130,8 +132,10 @@ def pinned_arn(value: str) -> bool:
     parts = value.split(":", 5)
     if len(parts) < 6:
         return False
-    account, name = parts[4], parts[5]
-    return _is_literal(account) if account else bool(name) and _is_literal(name[0])
+    service, account, name = parts[2], parts[4], parts[5]
+    if account and _is_literal(account):
+        return True
+    return (not account or service == "s3") and bool(name) and _is_literal(name[0])
 
 
 def pinned_id(value: str) -> bool:

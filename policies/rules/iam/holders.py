@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from policies.model import UNKNOWN, Resource, Stack
-from policies.rules.iam.statements import POLICY, ROLE, Document, read
+from policies.rules.iam.statements import POLICY, ROLE, Document, attached, read
 from policies.values import as_list
 
 USER, GROUP = "aws:iam/user:User", "aws:iam/group:Group"
@@ -33,6 +33,11 @@ ATTACHED = {
     "aws:iam/groupPolicyAttachmentsExclusive:GroupPolicyAttachmentsExclusive": ((("groupName", GROUP),), "policyArns"),
     ROLE: ((), "managedPolicyArns"),
 }
+# Type → where it names users, and where their groups.
+MEMBERSHIPS = {
+    "aws:iam/groupMembership:GroupMembership": ("users", "group"),
+    "aws:iam/userGroupMembership:UserGroupMembership": ("user", "groups"),
+}
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,13 @@ class Holder:
 
     own: how policies name it and its policies, from the sixth part of an ARN on.
     limits: documents of its permissions boundary, if it has one that this stack declares.
+    made_by_aws: names of the policies made by AWS that it has besides.
     """
 
     documents: tuple[Document, ...]
     own: frozenset[str]
     limits: tuple[Document, ...] | None = None
+    made_by_aws: tuple[str, ...] = ()
 
 
 class Holders:
@@ -57,6 +64,10 @@ class Holders:
         self._by_arn = {one.get("arn"): one for one in self._by_urn.values() if _text(one.get("arn"))}
         self._policies: dict[str, list[Resource]] = {}
         """URN of a role, user or group → what holds a document of it."""
+        self._made_by_aws: dict[str, list[str]] = {}
+        """URN of a role, user or group → names of the policies made by AWS that it has."""
+        self._groups: dict[str, list[Resource]] = {}
+        """URN of a user → the groups that she is in."""
         self._placed: set[str] = set()
         """URNs of documents that belong to somebody in the stack."""
         self._read: dict[str, Document] = {}
@@ -67,15 +78,25 @@ class Holders:
             holders = [one for place, kind in places for one in self._linked(resource, place, kind)]
             if resource.type in KINDS:  # a boundary allows nothing by itself
                 self._placed |= {one.urn for one in self._linked(resource, BOUNDARY, POLICY)}
+            if resource.type in MEMBERSHIPS:
+                users, groups = MEMBERSHIPS[resource.type]
+                for user in self._linked(resource, users, USER):
+                    self._groups.setdefault(user.urn, []).extend(self._linked(resource, groups, GROUP))
             if policy:
-                self._give([resource] if resource.type == ROLE else holders, self._linked(resource, policy, POLICY))
+                holders = [resource] if resource.type == ROLE else holders
+                self._give(holders, self._linked(resource, policy, POLICY))
+                for holder in holders:
+                    self._made_by_aws.setdefault(holder.urn, []).extend(attached(resource))
 
     def holder(self, resource: Resource) -> Holder | None:
         """What the resource holds; None for a document that is judged with whom it belongs to."""
         if resource.type not in KINDS:
             placed = resource.urn in self._placed
             return None if placed else Holder((self._document(resource),), _names(resource) | {HERSELF})
-        policies = self._policies.get(resource.urn, [])
+        around = [one for one in (resource, *self._groups.get(resource.urn, ())) if self._policies.get(one.urn)]
+        if len(around) == 1:
+            around = [resource]  # what a group has by itself is told of the group
+        policies = [one for holder in around for one in self._policies.get(holder.urn, [])]
         inline = as_list(resource.given("inlinePolicies"))
         documents = [self._document(one) for one in policies]
         documents += [
@@ -86,7 +107,8 @@ class Holders:
         own = frozenset(name for one in (resource, *policies) for name in _names(one))
         own |= {HERSELF} if resource.type != ROLE else frozenset()
         boundary = self._linked(resource, BOUNDARY, POLICY)
-        return Holder(tuple(documents), own, tuple(self._document(one) for one in boundary) or None)
+        limits = tuple(self._document(one) for one in boundary) or None
+        return Holder(tuple(documents), own, limits, tuple(self._made_by_aws.get(resource.urn, ())))
 
     def _document(self, resource: Resource) -> Document:
         if resource.urn not in self._read:  # several roles may hold one policy

@@ -8,11 +8,12 @@ from policies.model import UNKNOWN, Config, Finding, Resource, ResourceRule, Sev
 from policies.rules.iam.actions import means
 from policies.rules.iam.arns import reaches
 from policies.rules.iam.conditions import Answer, any_true, asks_who, narrows, spares_only_named
-from policies.rules.iam.principals import anybody, services
+from policies.rules.iam.principals import anybody, of_kind
 from policies.rules.iam.resource_policies import DOCUMENTS, LAMBDA_PERMISSION, STATEMENTS, policy
 from policies.rules.iam.statements import Statement
 
-MOST_DENIALS = 300  # that are looked at; AWS accepts no policy that is long enough for more
+FUNCTION_URL = "aws:lambda/functionUrl:FunctionUrl"
+MOST_DENIALS = 100  # that are looked at; a policy that AWS accepts has seldom room for more
 # Statements that deny to everybody, and whether they let through only who is named.
 Perimeter = Sequence[tuple[Statement, Answer]]
 HOW = (
@@ -22,6 +23,9 @@ HOW = (
 
 
 def check(resource: Resource, _config: Config) -> Iterable[Finding]:
+    if resource.type == FUNCTION_URL:
+        yield from _judge_url(resource)
+        return
     document = policy(resource)
     if document is None:
         return
@@ -37,7 +41,7 @@ def check(resource: Resource, _config: Config) -> Iterable[Finding]:
 def _judge(resource: Resource, statement: Statement, perimeter: Perimeter) -> Iterable[Finding]:
     public = True if "NotPrincipal" in statement.excluding else anybody(statement.principal)
     if public is False:
-        if resource.type == LAMBDA_PERMISSION and services(statement.principal):
+        if resource.type == LAMBDA_PERMISSION and of_kind(statement.principal, "service"):
             yield from _judge_service(resource, statement)
         return
     closed = any_true(
@@ -61,6 +65,19 @@ def _judge_service(resource: Resource, statement: Statement) -> Iterable[Finding
             resource,
             "lets a service of AWS invoke the function for anybody's resources, of any account. Say for which: set "
             "source_arn to the ARN of what invokes it, or source_account.",
+        )
+
+
+def _judge_url(resource: Resource) -> Iterable[Finding]:
+    """The provider writes into the function's policy that everybody may call a URL without authorisation."""
+    kind = resource.get("authorizationType")
+    if kind is UNKNOWN:
+        yield unsettled(resource, "who may call it")
+    elif kind != "AWS_IAM":
+        yield refuse(
+            resource,
+            "is open to everybody in the world: whoever has the URL calls the function. Set authorizationType to "
+            "AWS_IAM, or put an API in front that asks who calls.",
         )
 
 
@@ -89,16 +106,17 @@ RULE = ResourceRule(
     "account, and many of them without one. Whoever finds the name may read, send or delete.",
     steps="Write in the policy the accounts, roles or services as `Principal`. Where * cannot be avoided, add a "
     "condition on aws:PrincipalOrgID, aws:SourceArn, aws:SourceAccount, aws:SourceVpce or aws:SourceIp, without "
-    "wildcards in what counts. Set `source_arn` or `source_account` of an `aws.lambda_.Permission`. A website's bucket "
-    "is read through CloudFront with origin access control, or needs an exemption.",
+    "wildcards in what counts. Set `source_arn` or `source_account` of an `aws.lambda_.Permission`, and "
+    "`authorization_type` of an `aws.lambda_.FunctionUrl` to AWS_IAM. A website's bucket is read through CloudFront "
+    "with origin access control, or needs an exemption.",
     unknown="A policy, a Principal or a condition that is unknown at preview is advised of and settled at update. The "
     "`source_arn` of a service's permission may be unknown: it was given.",
     severity=Severity.CRITICAL,
-    types=frozenset(DOCUMENTS) | frozenset(STATEMENTS),
+    types=frozenset({*DOCUMENTS, *STATEMENTS, FUNCTION_URL}),
     references=(
         "FSBP SQS.3", "FSBP SNS.4", "FSBP Lambda.1", "FSBP KMS.5", "FSBP S3.2", "FSBP S3.3",
         "checkov CKV_AWS_32", "checkov CKV_AWS_33", "checkov CKV_AWS_70", "checkov CKV_AWS_168", "checkov CKV_AWS_169",
-        "checkov CKV_AWS_301", "checkov CKV_AWS_364", "checkov CKV_AWS_387",
+        "checkov CKV_AWS_258", "checkov CKV_AWS_301", "checkov CKV_AWS_364", "checkov CKV_AWS_387",
     ),
     check=check,
 )  # fmt: skip

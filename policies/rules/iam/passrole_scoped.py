@@ -19,7 +19,7 @@ def check(resource: Resource, _config: Config) -> Iterable[Finding]:
     for statement in allowing(documents):
         if not _passes_roles(statement):
             continue
-        scoped = narrows(statement.condition, lambda key: key == KEY, lambda service: "*" not in service)
+        scoped = narrows(statement.condition, KEY.__eq__, _is_one_service)
         if scoped is UNKNOWN:
             yield unsettled(resource, f"the condition of {statement.place}")
         elif not scoped:
@@ -29,6 +29,11 @@ def check(resource: Resource, _config: Config) -> Iterable[Finding]:
                 'Condition {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}, with the service that '
                 "takes the role.",
             )
+
+
+def _is_one_service(name: str) -> bool:
+    """Whether a wildcard stands at most after it, where the names in China go on."""
+    return not {"*", "?"} & set(name.partition(".amazonaws.com")[0])
 
 
 def _passes_roles(statement: Statement) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from policies.model import UNKNOWN, Config, Finding, Resource, ResourceRule, Severity, refuse, unsettled
-from policies.rules.iam.actions import Reach, matching, reach
+from policies.rules.iam.actions import LIST, Action, Reach, matching, reach
 from policies.rules.iam.conditions import is_resource_key, named, narrows
 from policies.rules.iam.statements import HOLDERS, UNKNOWN_TEXT, Statement, allowing, open_questions, permissions
 
@@ -42,7 +42,14 @@ def covers_all(arn: str) -> bool:
 def _restrictable(statement: Statement) -> list[str]:
     """Names of the statement's actions that a resource's ARN can restrict; what is too wide is another rule's."""
     named_actions = [str(a) for a in statement.actions if a is not UNKNOWN and reach(str(a)) is Reach.NAMED]
-    return sorted({found.name for action in named_actions for found in matching(action) if found.restrictable})
+    return sorted({found.name for action in named_actions for found in _that_can_be(matching(action))})
+
+
+def _that_can_be(actions: Sequence[Action]) -> Sequence[Action]:
+    """Those of a wildcard's actions that can be restricted; none of a list of things as ec2:Describe* mostly is."""
+    restrictable = [one for one in actions if one.restrictable]
+    listing = all(one.level == LIST for one in restrictable)
+    return [] if listing and len(restrictable) < len(actions) / 2 else restrictable
 
 
 RULE = ResourceRule(
@@ -50,8 +57,10 @@ RULE = ResourceRule(
     theme="iam",
     description="An action that can be restricted to resources is allowed on named resources only.",
     why="With the Resource * a workload reaches every queue, table and bucket of the account, not just its own. Some "
-    "actions accept nothing else, such as ecr:GetAuthorizationToken; they pass.",
-    steps="Name the ARNs. A condition on the resource's tags (aws:ResourceTag) or on ecs:cluster counts as well.",
+    "actions accept nothing else, such as ecr:GetAuthorizationToken; they pass, and so does a wildcard such as "
+    "ec2:Describe* that only lists and mostly means such actions.",
+    steps="Name the ARNs. A condition on the resource's tags (aws:ResourceTag), on ecs:cluster, kms:ResourceAliases or "
+    "iam:AWSServiceName counts as well.",
     unknown=UNKNOWN_TEXT + " A statement whose Resource is unknown is advised of, unless its condition narrows it.",
     severity=Severity.HIGH,
     types=HOLDERS,

@@ -18,7 +18,7 @@ from policies.rules.iam.statements import (
     permissions,
 )
 
-FULL_ACCESS = re.compile(r"[\w-]*FullAccess(_v\d+)?")
+FULL_ACCESS = re.compile(r"[\w-]*FullAccess(Policy)?(_?V\d+)?", re.IGNORECASE)
 
 
 def check(resource: Resource, _config: Config) -> Iterable[Finding]:

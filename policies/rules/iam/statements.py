@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from policies.model import UNKNOWN, Finding, Resource, Unknown, unsettled
-from policies.values import as_list, parse_json
+from policies.values import as_list
 
 ROLE = "aws:iam/role:Role"
 ROLE_COMPONENT = "serverless-batch:permissions:Role"
@@ -32,6 +33,7 @@ ATTACHMENTS = {
     "aws:iam/groupPolicyAttachmentsExclusive:GroupPolicyAttachmentsExclusive": "policyArns",
 }
 WORDS = ("action", "notaction", "resource", "notresource")  # elements that are texts or lists of them
+TWICE = "stands there twice, so that it is open which of the two counts"
 AWS_MANAGED = re.compile(r"arn:aws[a-z-]*:iam::aws:policy/(?:.*/)?([\w+=,.@-]+)")
 
 UNKNOWN_TEXT = (
@@ -137,12 +139,27 @@ def _inline(resource: Resource, name: str, item: Any) -> list[Document]:
 
 def read(name: str, value: Any) -> Document:
     """A policy document, given as a JSON text or as data. name: for people, "its policy"."""
-    document = parse_json(value)
+    try:
+        document = json.loads(value, object_pairs_hook=_once_each) if isinstance(value, str) else value
+    except _Repeated:
+        return Document(name, problems=(f"has a policy document with an element that {TWICE} ({name})",))
+    except (ValueError, RecursionError):
+        document = None
     if document is UNKNOWN:
         return Document(name, unknown=(name,))
     if not isinstance(document, Mapping):
         return Document(name, problems=(f"has a policy document that is no JSON object ({name})",))
     return _read_statements(name, _lower(document).get("statement"))
+
+
+class _Repeated(Exception):
+    """A JSON object has a key twice."""
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({key.lower() for key, _ in pairs}) < len(pairs):
+        raise _Repeated
+    return dict(pairs)
 
 
 def _read_statements(name: str, value: Any) -> Document:
@@ -170,6 +187,8 @@ def _problem(item: Any) -> str | None:
     if not isinstance(item, Mapping):
         return "is no JSON object"
     element = _lower(item)
+    if len(element) < len(item):
+        return f"has an element that {TWICE}"
     effect = element.get("effect")
     if effect is not UNKNOWN and str(effect).lower() not in ("allow", "deny"):
         return "neither allows nor denies"

@@ -8,15 +8,17 @@ from typing import Any, NamedTuple
 from policies.model import UNKNOWN, Resource
 from policies.values import as_list
 
-JOB, CRON_JOB = "kubernetes:batch/v1:Job", "kubernetes:batch/v1:CronJob"
+JOB = "kubernetes:batch/v1:Job"
+CRON_JOBS = ("kubernetes:batch/v1:CronJob", "kubernetes:batch/v1beta1:CronJob")
+TEMPLATED = (
+    JOB, "kubernetes:apps/v1:DaemonSet", "kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:ReplicaSet",
+    "kubernetes:apps/v1:StatefulSet", "kubernetes:core/v1:ReplicationController",
+)  # fmt: skip
 # Type → where it holds the spec of its pods.
-HOLDERS = {
+HOLDERS: dict[str, tuple[str, ...]] = {
     "kubernetes:core/v1:Pod": ("spec",),
-    JOB: ("spec", "template", "spec"),
-    CRON_JOB: ("spec", "jobTemplate", "spec", "template", "spec"),
-    "kubernetes:apps/v1:DaemonSet": ("spec", "template", "spec"),
-    "kubernetes:apps/v1:Deployment": ("spec", "template", "spec"),
-    "kubernetes:apps/v1:StatefulSet": ("spec", "template", "spec"),
+    **dict.fromkeys(TEMPLATED, ("spec", "template", "spec")),
+    **dict.fromkeys(CRON_JOBS, ("spec", "jobTemplate", "spec", "template", "spec")),
 }
 UNKNOWN_TEXT = "Advises at preview when a part of the pod that decides is unknown; settled at update."
 
@@ -35,6 +37,8 @@ def pod(resource: Resource) -> Any:
 
 def containers(spec: Any) -> list[Container]:
     """Those that do the work and those that prepare it."""
+    if spec is UNKNOWN:
+        return [Container(_name(None), UNKNOWN)]
     bodies = [one for key in ("initContainers", "containers") for one in as_list(inside(spec, key))]
     return [Container(_name(inside(body, "name")), body) for body in bodies]
 

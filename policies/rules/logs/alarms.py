@@ -13,14 +13,17 @@ METRIC_ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 COMPOSITE_ALARM = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
 EVENT_RULE = "aws:cloudwatch/eventRule:EventRule"
 
-# Type → where it names alarms that it acts on itself: rollbacks of deployments, and health checks.
+# Type → where it names alarms that it acts on itself: rollbacks of deployments, ends of experiments, and health checks.
 WATCHERS = {
     "aws:ecs/service:Service": "alarms",
     "aws:codedeploy/deploymentGroup:DeploymentGroup": "alarmConfiguration",
     "aws:appconfig/environment:Environment": "monitors",
+    "aws:autoscaling/group:Group": "instanceRefresh",
+    "aws:fis/experimentTemplate:ExperimentTemplate": "stopConditions",
+    "aws:sagemaker/endpoint:Endpoint": "deploymentConfig",
     "aws:route53/healthCheck:HealthCheck": "cloudwatchAlarmName",
 }
-IN_RULE = re.compile(r"(?:ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*[\"']?([^\"')]+?)[\"']?\s*\)")
+IN_RULE = re.compile(r"(?:ALARM|OK|INSUFFICIENT_DATA)\s{0,9}\(([^()]*)\)")
 
 
 def has_actions(alarm: Resource) -> bool | Unknown:
@@ -68,7 +71,7 @@ class Alarms:
     def _parts(self, composite: Resource) -> set[str]:
         text = composite.get("alarmRule")
         if isinstance(text, str):
-            names = (found.rsplit(":alarm:", 1)[-1] for found in IN_RULE.findall(text))
+            names = (found.strip(" \t\n\"'").rsplit(":alarm:", 1)[-1] for found in IN_RULE.findall(text))
             return {self._names[name].urn for name in names if name in self._names}
         return self._by_urn.keys() & composite.dependencies.get("alarmRule", frozenset())
 

@@ -26,6 +26,8 @@ def check(resource: Resource, config: Config) -> Iterable[Finding]:
     least, most = config["minDays"], config["maxDays"]
     if days is None or days < 0:
         yield refuse(resource, f"has a retention that is no number of days. Set retentionInDays to {_choice(config)}.")
+    elif days == 0 and config["allowNever"]:
+        return
     elif days == 0:
         yield refuse(
             resource, f"keeps its events for ever: it has no retention. Set retentionInDays to {_choice(config)}."
@@ -79,6 +81,9 @@ RULE = ResourceRule(
         },
         "maxDays": {
             "type": "integer", "minimum": 1, "default": 365, "description": "Longest retention, in days."
+        },
+        "allowNever": {
+            "type": "boolean", "default": False, "description": "Whether a group may keep its events for ever."
         },
     },
     check=check,

@@ -18,7 +18,7 @@ from policies.model import (
 )
 from policies.rules.spot import ecs_service, scheduled_task
 from policies.rules.spot.cluster_default import CLUSTER, PROPERTY, PROVIDERS
-from policies.rules.spot.strategy import ELSEWHERE, SPOT
+from policies.rules.spot.strategy import SPOT
 
 # Type → where it names its cluster. A task set names its service, whose cluster counts.
 CLUSTERS = {
@@ -33,18 +33,18 @@ def check(resource: Resource, stack: Stack, _config: Config) -> Iterable[Finding
     if not _follows_the_cluster(resource):
         return
     path = CLUSTERS[resource.type]
-    cluster = _cluster(stack, resource, path)
+    cluster = cluster_of(stack, resource, path)
     if isinstance(cluster, Unknown):
         yield unsettled(resource, "the cluster whose default capacity it uses")
     elif cluster is None:
         yield refuse(
             resource,
-            "names no capacity, and its cluster is not declared in this stack, so nothing shows that it runs on Spot. "
-            f"Give it capacityProviderStrategies with {SPOT}.",
+            "names no capacity provider, and its cluster is not declared in this stack, so nothing shows that it runs "
+            f"on Spot. Give it capacityProviderStrategies with {SPOT}.",
         )
     else:
         # How much of the default is Spot is judged by spot-ecs-cluster-default.
-        owners = [_cluster(stack, p, ("clusterName",)) for p in stack.of_type(PROVIDERS) if _set(p.get(PROPERTY))]
+        owners = [cluster_of(stack, p, ("clusterName",)) for p in stack.of_type(PROVIDERS) if _set(p.get(PROPERTY))]
         if _set(cluster.given(PROPERTY)) or cluster in owners:
             return
         if UNKNOWN in owners:
@@ -52,7 +52,7 @@ def check(resource: Resource, stack: Stack, _config: Config) -> Iterable[Finding
             return
         yield refuse(
             resource,
-            f"names no capacity, and {cluster} has no default strategy, so it runs on demand. Give it "
+            f"names no capacity provider, and {cluster} has no default strategy, so it runs on demand. Give it "
             f"capacityProviderStrategies with {SPOT}, or give the cluster a default by "
             "aws.ecs.ClusterCapacityProviders.",
         )
@@ -61,21 +61,27 @@ def check(resource: Resource, stack: Stack, _config: Config) -> Iterable[Finding
 def _follows_the_cluster(resource: Resource) -> bool:
     if resource.type != ecs_service.SERVICE:
         return scheduled_task.runs_tasks(resource) and not scheduled_task.capacity(resource).chosen
-    # ECS fills in a service's launch type, so an output tells nothing; an input is the business of spot-ecs-service.
-    external = resource.get("deploymentController", "type") == "EXTERNAL" or resource.get("launchType") == ELSEWHERE
-    return not external and not _set(resource.given("capacityProviderStrategies"))
+    # EC2 is what ECS fills in, as an output; any other launch type was given, and is spot-ecs-service's business.
+    given = resource.given("launchType") not in (None, "", "EC2", UNKNOWN)
+    external = resource.get("deploymentController", "type") == "EXTERNAL"
+    return not external and not given and not _set(resource.given("capacityProviderStrategies"))
 
 
-def _cluster(stack: Stack, resource: Resource, path: tuple[str, ...]) -> Resource | Unknown | None:
+def cluster_of(stack: Stack, resource: Resource, path: tuple[str, ...]) -> Resource | Unknown | None:
     """The cluster that a resource names or points to; None if it is not in the stack, UNKNOWN if that is open."""
     clusters = stack.of_type(CLUSTER)
     reference = resource.get(*path)
     if reference is UNKNOWN:
         linked = [c for c in clusters if c.urn in resource.dependencies.get(path[0], frozenset())]
         return linked[0] if len(linked) == 1 else UNKNOWN
-    whole = reference or "default"  # ECS: a service without a cluster runs on the one of this name
-    name = str(whole).rsplit("/", 1)[-1]
-    return next((c for c in clusters if c.get("name") == name or whole in (c.get("arn"), c.get("id"))), None)
+    whole = str(reference or "default")  # ECS: a service without a cluster runs on the one of this name
+    found = [c for c in clusters if whole in (c.get("arn"), c.get("id"))]
+    if not whole.startswith("arn:"):
+        found += [c for c in clusters if c.get("name") == whole]
+    else:  # one whose ARN is known is another cluster, of another region or account
+        name = whole.rsplit("/", 1)[-1]
+        found += [c for c in clusters if c.get("name") == name and not isinstance(c.get("arn"), str)]
+    return found[0] if found else None
 
 
 def _set(value: object) -> bool:

@@ -9,12 +9,15 @@ from typing import Any
 
 from policies.model import UNKNOWN, Config, Finding, Resource, ResourceRule, Severity, refuse, unsettled
 from policies.rules.baseline.containers import JOB_DEFINITION, TASK_DEFINITION, containers
-from policies.values import as_list, number
+from policies.values import as_list, nested, number
 
 # Seconds; the most is that of Fargate. Source: ContainerDefinition, Amazon ECS API reference.
 DEFAULT_STOP, MAX_STOP = 30, 120
-# What AWS Batch says of an attempt that Spot ended on an instance; of Fargate: "Your Spot Task was interrupted."
-RECLAIMED = "Host EC2 (instance i-0123456789abcdef0) terminated."
+# What AWS Batch says of an attempt that Spot ended, and a pattern for it.
+RECLAIMED = {
+    "EC2": ("Host EC2 (instance i-0123456789abcdef0) terminated.", "Host EC2*"),
+    "FARGATE": ("Your Spot Task was interrupted.", "Your Spot Task*"),
+}
 # What an entry of evaluateOnExits may look at.
 CONDITIONS = ("onStatusReason", "onReason", "onExitCode")
 
@@ -45,6 +48,8 @@ def _stops(resource: Resource, config: Config) -> Iterable[Finding]:
 
 
 def _retries(resource: Resource, config: Config) -> Iterable[Finding]:
+    if resource.get("type") == "multinode":
+        return  # Batch does not run jobs of several nodes on Spot
     strategy = resource.get("retryStrategy")
     attempts, entries = (resource.get("retryStrategy", key) for key in ("attempts", "evaluateOnExits"))
     if UNKNOWN in (strategy, attempts):
@@ -57,28 +62,31 @@ def _retries(resource: Resource, config: Config) -> Iterable[Finding]:
             f"tries a job fewer than {config['minAttempts']:g} times, so one that Spot takes back has failed. Raise "
             "attempts in retryStrategy.",
         )
-    elif entries is UNKNOWN:
+    elif any(value is UNKNOWN for _, value in nested(entries)):
         yield unsettled(resource, "which of its jobs are tried again")
-    elif _gives_up(entries):
-        yield refuse(
-            resource,
-            "does not try again what Spot takes back: the first entry of evaluateOnExits that fits has the action "
-            'EXIT. Put one before it with onStatusReason "Host EC2*" and the action RETRY.',
-        )
+    else:
+        kind = "FARGATE" if "FARGATE" in as_list(resource.get("platformCapabilities")) else "EC2"
+        reason, pattern = RECLAIMED[kind]
+        if _gives_up(entries, reason):
+            yield refuse(
+                resource,
+                "does not try again what Spot takes back: the first entry of evaluateOnExits that fits has the action "
+                f'EXIT. Put one before it with onStatusReason "{pattern}" and the action RETRY.',
+            )
 
 
-def _gives_up(entries: Any) -> bool:
-    """Whether the first entry that fits a reclaimed instance ends the job. What fits none is tried again."""
+def _gives_up(entries: Any, reason: str) -> bool:
+    """Whether the first entry that fits what Spot took back ends the job. What fits none is tried again."""
     for entry in as_list(entries):
         given = {key: entry.get(key) for key in CONDITIONS} if isinstance(entry, Mapping) else {}
         patterns = {key: value for key, value in given.items() if value not in (None, "")}
-        if patterns and all(_fits(key, pattern) for key, pattern in patterns.items()):
+        if patterns and all(_fits(key, pattern, reason) for key, pattern in patterns.items()):
             return str(entry.get("action")).upper() == "EXIT"
     return False
 
 
-def _fits(condition: str, pattern: Any) -> bool:
-    return pattern == "*" or (condition == "onStatusReason" and fnmatchcase(RECLAIMED, str(pattern)))
+def _fits(condition: str, pattern: Any, reason: str) -> bool:
+    return pattern == "*" or (condition == "onStatusReason" and fnmatchcase(reason, str(pattern)))
 
 
 RULE = ResourceRule(

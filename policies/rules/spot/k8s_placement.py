@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from policies.model import UNKNOWN, Config, Finding, Level, Resource, ResourceRule, Severity, Unknown, refuse, unsettled
-from policies.rules.kubernetes.pods import CRON_JOB, JOB, inside, pod
+from policies.rules.kubernetes.pods import CRON_JOBS, JOB, inside, pod
 from policies.values import as_list
 
 # The labels of nodes on Spot: of EKS's managed node groups, and of Karpenter and EKS Auto Mode.
@@ -84,7 +84,7 @@ RULE = ResourceRule(
     "eks.amazonaws.com/capacityType: SPOT, karpenter.sh/capacity-type: spot, or a label of your own.",
     unknown="Advises at preview when selector or affinity are unknown; settled at update.",
     severity=Severity.LOW,
-    types=frozenset({JOB, CRON_JOB}),
+    types=frozenset({JOB, *CRON_JOBS}),
     parameters={
         "labels": {
             "type": "array",

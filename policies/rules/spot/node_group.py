@@ -22,6 +22,10 @@ def check(resource: Resource, config: Config) -> Iterable[Finding]:
         yield unsettled(resource, "whether its nodes are for jobs")
     elif label == BATCH:
         yield from _group(resource, config) if resource.type == GROUP else _pool(resource, config)
+    elif resource.get("capacityType") is UNKNOWN:
+        yield unsettled(resource, "whether its nodes are on Spot")
+    elif resource.get("capacityType") == "SPOT":
+        yield from _types(resource, resource.get("instanceTypes"), config)
 
 
 def _group(resource: Resource, config: Config) -> Iterable[Finding]:
@@ -67,8 +71,8 @@ def _types(resource: Resource, types: Any, config: Config) -> Iterable[Finding]:
 RULE = ResourceRule(
     id="spot-eks-nodegroup",
     theme="spot",
-    description="Nodes of a cluster that are for jobs are on Spot, of several instance types, and none while no job "
-    "runs.",
+    description="Nodes of a cluster that are for jobs are on Spot, and none while no job runs; a node group on Spot is "
+    "of several instance types.",
     why="A Job goes on when Spot takes a node back, so on-demand nodes are money spent for no benefit, and nodes that "
     "wait are, too. With one instance type, jobs wait whenever Spot has no room for it.",
     steps="Set `capacity_type` of the `aws.eks.NodeGroup` to SPOT, at least three `instance_types`, and `min_size` to "

@@ -9,7 +9,7 @@ from typing import Any
 from policies.model import UNKNOWN, Config, Finding, Resource, Severity, Stack, StackRule, Unknown, refuse, unsettled
 from policies.rules.baseline.containers import JOB_DEFINITION, TASK_DEFINITION, containers
 from policies.rules.batch.environments import ENVIRONMENT
-from policies.rules.spot import ecs_service, scheduled_task
+from policies.rules.spot import ecs_service, effective, scheduled_task
 from policies.rules.spot.cluster_default import PROPERTY, PROVIDERS
 from policies.rules.spot.strategy import SPOT
 from policies.values import as_list
@@ -28,18 +28,27 @@ USERS: dict[str, tuple[tuple[str, ...], str]] = {
 def check(resource: Resource, stack: Stack, _config: Config) -> Iterable[Finding]:
     if resource.type == JOB_DEFINITION:
         yield from _job(resource, stack)
-    elif _may_be_on_spot(resource, stack):
-        holder, name = USERS[resource.type]
-        definition = _definition(resource, stack, (*holder, name))
-        if isinstance(definition, Unknown):
-            yield unsettled(resource, "the task definition that it runs on Spot")
-            return
-        platform = definition.given("runtimePlatform") if definition else None
-        version = resource.get(*holder, "platformVersion") if holder else resource.given("platformVersion")
-        yield from _judge(resource, platform, version)
+        return
+    on_spot = _on_spot(resource, stack)
+    if on_spot is UNKNOWN and any(_task(resource, stack)):
+        yield unsettled(resource, f"whether it runs on {SPOT}, which may not be fit for it")
+    elif on_spot is True:
+        yield from _task(resource, stack)
 
 
-def _may_be_on_spot(resource: Resource, stack: Stack) -> bool:
+def _task(resource: Resource, stack: Stack) -> Iterable[Finding]:
+    holder, name = USERS[resource.type]
+    definition = _definition(resource, stack, (*holder, name))
+    if isinstance(definition, Unknown):
+        yield unsettled(resource, "the task definition that it runs on Spot")
+        return
+    platform = definition.given("runtimePlatform") if definition else None
+    version = resource.get(*holder, "platformVersion") if holder else resource.given("platformVersion")
+    yield from _judge(resource, platform, version)
+
+
+def _on_spot(resource: Resource, stack: Stack) -> bool | Unknown:
+    """Whether some of its tasks run on Fargate Spot."""
     holder = USERS[resource.type][0]
     if not holder:
         launch_type, strategies = (resource.given(key) for key in ("launchType", "capacityProviderStrategies"))
@@ -49,10 +58,24 @@ def _may_be_on_spot(resource: Resource, stack: Stack) -> bool:
         launch_type, strategies = (resource.get(*holder, key) for key in ("launchType", "capacityProviderStrategies"))
     if launch_type not in (None, "", UNKNOWN):
         return False
-    given = [strategies] if strategies is not UNKNOWN and as_list(strategies) else [
-        one.get(PROPERTY) for one in stack.of_type(PROVIDERS)
+    given = [strategies] if as_list(strategies) else [
+        one.get(PROPERTY) for one in stack.of_type(PROVIDERS) if _may_be_default(one, resource, stack)
     ]  # fmt: skip
-    return any(_provider(item) in (SPOT, UNKNOWN) for items in given for item in as_list(items))
+    providers = [_provider(item) for items in given for item in as_list(items)]
+    return SPOT in providers or (UNKNOWN if UNKNOWN in (launch_type, *providers) else False)
+
+
+def _may_be_default(providers: Resource, resource: Resource, stack: Stack) -> bool:
+    """Whether these are the capacity providers of the cluster that the workload runs on, or may be."""
+    if resource.type not in effective.CLUSTERS:
+        return True
+    meant: list[str] = []
+    for one, path in ((resource, effective.CLUSTERS[resource.type]), (providers, ("clusterName",))):
+        cluster = effective.cluster_of(stack, one, path)
+        if isinstance(cluster, Unknown):
+            return True
+        meant.append(cluster.urn if cluster else str(one.get(*path)).rsplit("/", 1)[-1])
+    return meant[0] == meant[1]
 
 
 def _provider(item: Any) -> Any:

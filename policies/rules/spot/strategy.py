@@ -11,6 +11,10 @@ from policies.values import as_list, number
 
 SPOT = "FARGATE_SPOT"
 ELSEWHERE = "EXTERNAL"  # ECS Anywhere: the customer's own machines, neither Spot nor on demand
+OWN = (
+    " A capacity provider of instances counts as on demand, as its name does not show whether they are on Spot; where "
+    "they are, write an exemption that says so."
+)
 LAUNCH_TYPES = ("EC2", "FARGATE", "MANAGED_INSTANCES")
 
 MIN_SHARE = {
@@ -77,7 +81,8 @@ def judge(resource: Resource, name: str, strategies: Any, config: Config) -> Ite
         yield refuse(
             resource,
             f"puts {share:.3g} % of its tasks on Spot, and at least {config['minShare']:g} % must be. "
-            f"Raise the weight of {SPOT} in {name}, or lower that of the others.",
+            f"Raise the weight of {SPOT} in {name}, or lower that of the others."
+            + ("" if all(item.get("capacityProvider") in ("FARGATE", SPOT) for item in items) else OWN),
         )
     on_demand = sum(base or 0 for spot, _, base in weights if not spot)
     if on_demand > config["maxOnDemandBase"]:
