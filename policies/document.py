@@ -23,14 +23,16 @@ Written by `python -m policies.document` from the rules; change them there.
 
 `pulumi preview --policy-pack policies` and `pulumi up --policy-pack policies` evaluate every rule; without the Pulumi
 command line, `python -m sandbox check --stack STACK` does. Each theme is also a pack of its own,
-`policies/packs/<theme>`. A rule at level *mandatory* stops the deployment, one at *advisory* is told, one at
-*remediate* puts the inputs right where it knows how, one at *disabled* does not run.
+`policies/packs/<theme>`. A rule at level *mandatory* stops the deployment, one at *advisory* is told, one at *disabled*
+does not run. One at *remediate* puts the inputs right before they go to AWS, if its section below says what it puts in;
+where it cannot, it stops the deployment as at *mandatory*.
 
-`config/<stack>.json` sets levels and parameters for a stack, and is read without further ado; a file given with
-`--policy-pack-config` comes on top of it:
+`config/<stack>.json` sets levels and parameters for a stack of this project, and is read without further ado; for
+other projects `POLICIES_CONFIG` names a folder of such files. `all` is the level of every rule that has none of its own.
+A file given with `--policy-pack-config` comes on top:
 
 ```json
-{{"log-retention": {{"maxDays": 30, "enforcementLevel": "remediate"}}, "sqs-dlq": "advisory"}}
+{{"all": "mandatory", "log-retention": {{"maxDays": 30, "enforcementLevel": "remediate"}}, "sqs-dlq": "advisory"}}
 ```
 
 What must stay as it is for a while is exempt: which rule, on which resources, why, who answers for it, and until when.
@@ -40,8 +42,9 @@ What must stay as it is for a while is exempt: which rule, on which resources, w
                   "owner": "team-data", "expires": "2027-03-31"}}]}}
 ```
 
-What an exemption covers is told at every run, as advice by `{EXEMPT}` (or `{EXEMPT_IN_STACK}`); one that has expired or
-that nothing needs, by `{STALE_EXEMPTION}`.
+In the pattern `*` is any number of characters, also `::` and `$`; `policies.report` and `policies.check` show the URN
+of each finding. What an exemption covers is told at every run, as advice by `{EXEMPT}` (or `{EXEMPT_IN_STACK}`). One
+that has expired or that nothing needs is told by `{STALE_EXEMPTION}`, which a stack may set to `mandatory`.
 
 What a rule asks may be unknown at preview, before the resource that it comes from exists. Such a question is told as
 advice by `{UNSETTLED}` (or `{UNSETTLED_IN_STACK}`, for rules about the whole stack), and the rule
@@ -64,6 +67,8 @@ def _section(rule: Rule) -> Iterator[str]:
     yield ""
     yield f"- **Why**: {rule.why}"
     yield f"- **What to do**: {rule.steps}"
+    if isinstance(rule, ResourceRule) and rule.remedy:
+        yield "- **Level `remediate`**: puts it right in the inputs"
     yield f"- **Unknown values**: {rule.on_unknown}. {rule.unknown}"
     if rule.references:
         yield f"- **Asked elsewhere, too**: {', '.join(rule.references)}"

@@ -18,6 +18,8 @@ EXEMPT: Final = "exempt"
 EXEMPT_IN_STACK: Final = "exempt-in-stack"
 STALE_EXEMPTION: Final = "exemption-is-needed"
 
+AT_UPDATE: Final = "not known before the update runs, and judged then"
+
 
 class Unknown:
     """A value that is known only when the update runs.
@@ -40,7 +42,8 @@ class Resource:
     """One resource of a stack.
 
     props: inputs in a resource rule, outputs in a stack rule; dicts, lists, strings, numbers, booleans, UNKNOWN.
-    dependencies: property → URNs whose outputs it is made of; the engine tells them to stack rules only.
+    dependencies: property → URNs whose outputs it is made of; the engine tells them to stack rules only. The resource's
+    own URN stands for whatever it may be, where an export hides the value.
     """
 
     urn: str
@@ -115,7 +118,7 @@ def refuse(resource: Resource, message: str) -> Finding:
 
 def unsettled(resource: Resource, what: str) -> Finding:
     """`what` ("its retention") hangs on a value that is known only at update."""
-    return Finding(resource.urn, f"{resource}: not known before the update runs, and judged then: {what}.", False)
+    return Finding(resource.urn, f"{resource}: {AT_UPDATE}: {what}.", False)
 
 
 class Level(StrEnum):

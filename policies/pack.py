@@ -18,7 +18,7 @@ def start(name: str, rules: Iterable[Rule]) -> None:
     """Serve the rules as the pack `name`, with the configuration of the stack at hand. Never returns."""
     rules = tuple(rules)
     try:
-        config = load(os.environ.get("PULUMI_STACK", ""))
+        config = load(os.environ.get("PULUMI_STACK", ""), project=os.environ.get("PULUMI_PROJECT"))
     except ConfigError as error:
         sys.exit(str(error))
     ids = {rule.id for rule in rules}

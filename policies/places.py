@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import yaml
+
 
 @dataclass(frozen=True)
 class Place:
@@ -19,12 +21,25 @@ class Place:
         return f"{self.file}:{self.line}"
 
 
+@cache
+def project_name(folder: Path) -> str | None:
+    """Of the Pulumi project in a folder; None if there is none."""
+    try:
+        document = yaml.safe_load((folder / "Pulumi.yaml").read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+    return document.get("name") if isinstance(document, dict) else None
+
+
 def place(project: Path, urn: str) -> Place | None:
-    """None if nothing of the project is known of it.
+    """None if nothing of the project is known of it, and if it is of another project.
 
     A resource whose name begins with a worker's is that worker's; of any other, the innermost component counts.
     """
-    chain, _, name = urn.partition("::")[2].partition("::")[2].partition("::")
+    its_project, _, rest = urn.partition("::")[2].partition("::")
+    if its_project != project_name(project):
+        return None
+    chain, _, name = rest.partition("::")
     worker = max((one for one in _workers(project) if _belongs(name, one)), key=len, default=None)
     if worker:
         return Place(f"workers/{worker}/worker.yaml", 1)

@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     project = Path.cwd()
     try:
-        said = [*(_of_events(given.events) if given.events else _of_sandbox(project, given.stack))]
+        said = [*(_of_events(given.events) if given.events is not None else _of_sandbox(project, given.stack))]
     except (Unusable, settings.ConfigError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -39,9 +39,13 @@ class Unusable(Exception):
 
 def _of_events(file: str) -> Iterator[Entry]:
     try:
-        lines: Iterable[str] = sys.stdin if file == "-" else Path(file).read_text(encoding="utf-8").splitlines()
+        lines: Iterable[str] = sys.stdin if file == "-" else Path(file).read_text(encoding="utf-8-sig").splitlines()
         yield from events.said(lines)
-    except (OSError, UnicodeDecodeError, events.Unreadable) as error:
+    except OSError as error:
+        raise Unusable(f"{file}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Unusable(f"{file}: is no text in UTF-8") from None
+    except events.Unreadable as error:
         raise Unusable(f"{file}: {error}") from None
 
 

@@ -15,6 +15,7 @@ import jsonschema
 from policies import exemptions
 from policies.exemptions import Exemption
 from policies.model import EXEMPT, EXEMPT_IN_STACK, STALE_EXEMPTION, UNSETTLED, UNSETTLED_IN_STACK, Level, Rule
+from policies.places import project_name
 from policies.rules import RULES
 from policies.words import nearest
 
@@ -23,8 +24,8 @@ ALL = "all"  # the engine's word for the level of every rule
 LEVEL = "enforcementLevel"
 EXEMPTIONS = "exemptions"
 VARIABLE = "POLICIES_CONFIG"  # a folder of other stacks' files, for programs that are not this one
-TELLING = (UNSETTLED, UNSETTLED_IN_STACK, EXEMPT, EXEMPT_IN_STACK, STALE_EXEMPTION)
-"""Policies that are no rules."""
+TELLING = (UNSETTLED, UNSETTLED_IN_STACK, EXEMPT, EXEMPT_IN_STACK)
+"""Policies that are no rules: they tell at every run, and refuse nothing."""
 
 
 class ConfigError(ValueError):
@@ -42,10 +43,13 @@ class StackConfig:
         """Of every rule, defaults included."""
         return {rule.id: {**rule.defaults, **self._given(rule.id)} for rule in RULES}
 
-    def levels(self) -> dict[str, Level]:
-        """Of every rule."""
-        everywhere = self.rules.get(ALL)
-        return {rule.id: Level(self.entry(rule.id).get(LEVEL, everywhere or rule.level)) for rule in RULES}
+    def level(self, rule: Rule) -> Level:
+        return Level(self.entry(rule.id).get(LEVEL, self.rules.get(ALL) or rule.level))
+
+    @property
+    def level_of_stale_exemptions(self) -> Level:
+        """A level for all is one for all rules."""
+        return Level(self.entry(STALE_EXEMPTION).get(LEVEL, Level.ADVISORY))
 
     def entry(self, rule: str) -> Mapping[str, Any]:
         """Level and parameters, as far as they are given."""
@@ -56,21 +60,27 @@ class StackConfig:
         return {name: value for name, value in self.entry(rule).items() if name != LEVEL}
 
 
-def load(stack: str, folder: Path | None = None) -> StackConfig:
-    """What the stack's file says, in `folder` or where the environment points. Without a file, every default.
+def load(stack: str, folder: Path | None = None, project: str | None = None) -> StackConfig:
+    """What the stack's file says, in `folder` or where the environment points: there must be one.
+
+    If neither names a folder, the files beside these rules count, for stacks of the project that they lie in; a stack
+    that has none there, and one of another project, has every default.
 
     Raises ConfigError: the engine itself ignores what it does not know, a misspelt rule or parameter too.
     """
-    folder = folder or Path(os.environ.get(VARIABLE) or FOLDER)
+    named = folder or os.environ.get(VARIABLE)
+    if not named and project not in (None, project_name(FOLDER.parents[1])):
+        return StackConfig()
+    folder = Path(named or FOLDER)
     if not folder.is_dir():
         raise ConfigError(f"{folder}: there is no such folder, from which to read {stack}.json")
     file = folder / f"{stack}.json"
-    if not file.exists():
+    if not named and not file.exists():
         return StackConfig()
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_once_each)
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{file}: not readable as JSON: {error}") from error
+    if not file.exists():
+        near = nearest(file.name, [one.name for one in folder.glob("*.json")])
+        raise ConfigError(f"{file}: there is no such file{near}; one that holds {{}} leaves every default")
+    config = _read(file)
     problems = list(_problems(config))
     entries = config.pop(EXEMPTIONS, []) if isinstance(config, dict) else []
     found, wrong = exemptions.read(entries, (rule.id for rule in RULES))
@@ -85,14 +95,24 @@ def initial_config(config: StackConfig, rules: Iterable[Rule] = RULES) -> dict[s
 
     Every policy gets a level: the engine reads one that is not given as "advisory".
     """
-    everywhere = config.rules.get(ALL)
-    return {
-        name: {LEVEL: everywhere or default, **config.entry(name)}
-        for name, default in [
-            *((rule.id, rule.level.value) for rule in rules),
-            *((name, Level.ADVISORY.value) for name in TELLING),
-        ]
-    }
+    levels = {rule.id: config.level(rule) for rule in rules}
+    levels |= {**dict.fromkeys(TELLING, Level.ADVISORY), STALE_EXEMPTION: config.level_of_stale_exemptions}
+    return {name: {**config.entry(name), LEVEL: level.value} for name, level in levels.items()}
+
+
+def _read(file: Path) -> Any:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file}: is no text in UTF-8") from None
+    if not text.strip():
+        raise ConfigError(f"{file}: is empty; {{}} leaves every default")
+    try:
+        return json.loads(text, object_pairs_hook=_once_each)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{file}: not readable as JSON: {error}") from None
 
 
 def _once_each(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -107,8 +127,7 @@ def _problems(config: Any) -> Iterable[str]:
     if not isinstance(config, Mapping):
         yield "  must be an object of rules"
         return
-    parameters: dict[str, Iterable[str]] = dict.fromkeys(TELLING, ())
-    parameters |= {rule.id: rule.parameters for rule in RULES}
+    parameters: dict[str, Iterable[str]] = {STALE_EXEMPTION: (), **{rule.id: rule.parameters for rule in RULES}}
     for name, entry in config.items():
         if name == EXEMPTIONS:
             continue
@@ -129,12 +148,23 @@ def _problems(config: Any) -> Iterable[str]:
                 yield f"  {name}.{key}: there is no such parameter{nearest(key, [*parameters[name], LEVEL])}"
             else:
                 yield from _value(name, key, value)
+        yield from _ranges(name, entry)
 
 
 def _value(rule: str, parameter: str, value: Any) -> Iterable[str]:
     [schema] = [one.parameters[parameter] for one in RULES if one.id == rule]
     for error in jsonschema.Draft7Validator(schema).iter_errors(value):
         yield f"  {rule}.{'.'.join([parameter, *map(str, error.absolute_path)])}: {error.message}"
+
+
+def _ranges(rule: str, given: Mapping[str, Any]) -> Iterable[str]:
+    """Of a least and a most, such as minDays and maxDays, of which one may be the default."""
+    values = {name: schema["default"] for one in RULES if one.id == rule for name, schema in one.parameters.items()}
+    values |= {name: value for name, value in given.items() if name in values}
+    for name, least in values.items():
+        most = values.get(f"max{name.removeprefix('min')}") if name.startswith("min") else None
+        if isinstance(least, int | float) and isinstance(most, int | float) and least > most:
+            yield f"  {rule}: {name} is {least:g}, and max{name.removeprefix('min')} is {most:g}: nothing is allowed"
 
 
 def _level(where: str, value: Any) -> Iterable[str]:

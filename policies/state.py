@@ -18,7 +18,7 @@ class Unreadable(ValueError):
 
 
 class State:
-    """stack: its name. inputs, outputs: its resources with what went into them, and with what came out."""
+    """stack, project: their names. inputs, outputs: its resources with what went into them, and with what came out."""
 
     def __init__(self, document: Any):
         """document: as the export has it. Raises Unreadable."""
@@ -26,8 +26,9 @@ class State:
         found = deployment.get("resources", []) if isinstance(deployment, Mapping) else None
         if not isinstance(found, list) or not all(isinstance(one, Mapping) and _is_text(one) for one in found):
             raise Unreadable("is no export of a stack: make one with `pulumi stack export --file export.json`")
-        self.stack = next((one["urn"].split("::")[0].rpartition(":")[2] for one in found), "")
-        # What waits for its deletion, and what the program only looks up and others answer for, the engine judges neither.
+        first, self.project = (found[0]["urn"] if found else "::").split("::")[:2]
+        self.stack = first.rpartition(":")[2]
+        # The engine judges neither what waits for its deletion nor what the program only looks up.
         resources = [one for one in found if not one.get("delete") and not one.get("external")]
         self.inputs = [_resource(one, one.get("inputs")) for one in resources]
         self.outputs = [_resource(one, one.get("outputs")) for one in resources]
@@ -36,7 +37,7 @@ class State:
 def read(file: Path) -> State:
     """Raises Unreadable."""
     try:
-        return State(json.loads(file.read_text(encoding="utf-8")))
+        return State(json.loads(file.read_text(encoding="utf-8-sig")))
     except OSError as error:
         raise Unreadable(f"{file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -52,18 +53,17 @@ def _is_text(resource: Mapping[str, Any]) -> bool:
 
 
 def _resource(given: Mapping[str, Any], properties: Any) -> Resource:
-    linked = given.get("propertyDependencies")
-    return Resource(
-        urn=given["urn"],
-        type=given["type"],
-        name=given["urn"].split("::", 3)[3],
-        props=_revealed(properties) if isinstance(properties, Mapping) else {},
-        dependencies={
-            name: frozenset(urn for urn in urns if isinstance(urn, str))
-            for name, urns in (linked.items() if isinstance(linked, Mapping) else ())
-            if isinstance(urns, list)
-        },
-    )
+    urn, linked = given["urn"], given.get("propertyDependencies")
+    props = _revealed(properties) if isinstance(properties, Mapping) else {}
+    dependencies = {
+        name: frozenset(one for one in urns if isinstance(one, str))
+        for name, urns in (linked.items() if isinstance(linked, Mapping) else ())
+        if isinstance(urns, list)
+    }
+    for name, value in props.items():
+        if value is UNKNOWN and not dependencies.get(name):
+            dependencies[name] = frozenset({urn})  # what is hidden was given, and nobody knows what it is made of
+    return Resource(urn, given["type"], urn.split("::", 3)[3], props, dependencies)
 
 
 def _revealed(value: Any) -> Any:

@@ -8,5 +8,6 @@ from collections.abc import Iterable
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """`; did you mean …?`, or nothing if nothing is near."""
-    found = difflib.get_close_matches(word, list(known), 1, 0.4)
-    return f"; did you mean {found[0]}?" if found else ""
+    by_form = {one.lower(): one for one in known}
+    found = difflib.get_close_matches(word.lower(), list(by_form), 1, 0.4)
+    return f"; did you mean {by_form[found[0]]}?" if found else ""

@@ -79,7 +79,7 @@ def report(phases: Mapping[str, list[Violation]]) -> bool:
             console.print(f"  [{colour}]{violation.level}[/] {violation.policy} · {name or 'stack'}")
             console.print(f"    {violation.message}", markup=False)
             for rule in RULES:
-                if rule.id == violation.policy:
+                if rule.id == violation.policy and violation.level != "remediate":
                     console.print(f"    {rule.description} See {rule.url}", markup=False)
     if refused:
         console.print("[red bold]Refused:[/] a mandatory policy is violated; nothing would be deployed.")

@@ -12,7 +12,8 @@ from policies.places import Place, place
 from policies.rules import RULES
 
 MANDATORY, ADVISORY = "mandatory", "advisory"
-_RULES = {rule.id: rule for rule in RULES}
+LEVELS = (MANDATORY, "remediate", ADVISORY)  # the weightiest first
+BY_ID = {rule.id: rule for rule in RULES}
 _EXEMPT = re.compile(r"(.*) Exempt from ([a-z0-9-]+) \((.*)\)\.", re.DOTALL)
 
 
@@ -33,7 +34,7 @@ class Entry:
 
     @property
     def rule(self) -> Rule | None:
-        return _RULES.get(self.policy)
+        return BY_ID.get(self.policy)
 
     @property
     def resource(self) -> str:
@@ -53,8 +54,7 @@ def entries(project: Path, said: Iterable[Entry]) -> list[Entry]:
         before = found.get(key)
         phases = (*before.phases, *(p for p in one.phases if p not in before.phases)) if before else one.phases
         found[key] = replace(one, phases=phases, place=place(project, one.urn))
-    order = [MANDATORY, "remediate", ADVISORY]
-    return sorted(found.values(), key=lambda one: (order.index(one.level), one.policy, one.urn, one.message))
+    return sorted(found.values(), key=lambda one: (LEVELS.index(one.level), one.policy, one.urn, one.message))
 
 
 def refused(said: Iterable[Entry]) -> list[Entry]:

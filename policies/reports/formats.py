@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,16 +23,27 @@ FORMATS: dict[str, Callable[[str, Sequence[Entry]], str]] = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="where the report goes; default: the terminal")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where the report goes; - or nothing: standard output")
 
 
 def deliver(report: str, out: Path | None) -> None:
-    if out is None:
-        sys.stdout.write(report)
-        return
+    """Ends the process with 2 where it cannot."""
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(report, encoding="utf-8")
+        if out is None or str(out) == "-":
+            _print(report)
+        else:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_text(report, encoding="utf-8")
     except OSError as error:
-        print(f"{out}: the report cannot be written: {error.strerror}", file=sys.stderr)
+        print(f"{out or 'standard output'}: the report cannot be written: {error.strerror}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _print(report: str) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # of a terminal that has no such character
+    try:
+        print(report, end="", flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python tries once more at its end
+        raise

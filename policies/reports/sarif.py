@@ -40,6 +40,7 @@ def _rule(name: str, rule: Rule | None) -> dict[str, Any]:
         "id": name,
         "shortDescription": {"text": rule.description},
         "fullDescription": {"text": f"{rule.description} {rule.why}"},
+        "defaultConfiguration": {"level": LEVELS[rule.level.value]},
         "help": {"text": rule.steps, "markdown": f"{rule.steps}\n\n{rule.why}\n\nSee `{rule.url}`."},
         "properties": {
             "tags": [rule.theme, *rule.references],

@@ -13,13 +13,12 @@ from policies.settings import StackConfig, load
 from sandbox.analyzer import Violation
 from sandbox.analyzer import analyze as analyze_by
 
-TRUST = json.dumps(
-    {
-        "Statement": [
-            {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        ]
-    }
-)
+TRUST = json.dumps({
+    "Statement": [{
+        "Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
+    }]
+})  # fmt: skip
 # Enough to see what the SDK does with each kind; what every rule says is in its cases.
 SOME = tuple(
     rule

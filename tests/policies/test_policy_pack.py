@@ -13,9 +13,10 @@ from pulumi.runtime import proto
 from pulumi.runtime.proto import analyzer_pb2_grpc
 
 from policies.document import FILE, render
-from policies.model import Level
+from policies.model import STALE_EXEMPTION, Level
 from policies.rules import RULES
-from policies.settings import FOLDER, TELLING, ConfigError, StackConfig, initial_config, load
+from policies.settings import FOLDER, ConfigError, StackConfig, initial_config, load
+from policies.settings import TELLING as TELLING_ALWAYS
 
 POLICIES = FOLDER.parent
 THEMES = ("spot", "dlq", "logs", "iam", "baseline")
@@ -38,6 +39,9 @@ def pack(monkeypatch):
     for process in started:
         process.kill()
         process.communicate()
+
+
+TELLING = (*TELLING_ALWAYS, STALE_EXEMPTION)
 
 
 def test_the_pack_starts_prints_its_port_and_knows_every_rule_at_the_stacks_level(pack):
@@ -128,10 +132,61 @@ def test_a_level_for_all_gives_way_to_a_rules_own(tmp_path):
     assert result["log-retention"] == {"enforcementLevel": "advisory", "maxDays": 7}
 
 
+@pytest.mark.parametrize("level", ["mandatory", "disabled"])
+def test_a_level_for_all_is_none_for_what_tells_of_the_rules(tmp_path, level):
+    result = initial_config(load("s", write(tmp_path, {"all": level})))
+    assert {result[name]["enforcementLevel"] for name in TELLING} == {"advisory"}
+    assert result["sqs-dlq"] == {"enforcementLevel": level}
+
+
+def test_a_stack_may_refuse_exemptions_that_are_not_needed_and_cannot_silence_the_rest(tmp_path):
+    config = load("s", write(tmp_path, {STALE_EXEMPTION: "mandatory"}))
+    assert initial_config(config)[STALE_EXEMPTION] == {"enforcementLevel": "mandatory"}
+    with pytest.raises(ConfigError, match="exempt: there is no such rule"):
+        load("s", write(tmp_path, {"exempt": "disabled"}))
+
+
+def test_the_files_beside_the_rules_count_for_the_project_that_they_lie_in(monkeypatch, tmp_path):
+    assert load("prod", project="serverless-batch") == load("prod") != StackConfig()
+    assert load("prod", project="shop") == StackConfig()
+    monkeypatch.setenv("POLICIES_CONFIG", str(write(tmp_path, {"sqs-dlq": "advisory"})))
+    assert load("s", project="shop").rules == {"sqs-dlq": "advisory"}
+
+
+def test_a_folder_that_is_named_has_a_file_for_the_stack(tmp_path):
+    (tmp_path / "stagng.json").write_text("{}")
+    with pytest.raises(ConfigError, match=r"staging\.json: there is no such file; did you mean stagng\.json\?"):
+        load("staging", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"", "is empty"), (b"\xff\xfe{", "no text in UTF-8"), (b"{", "not readable as JSON"), (None, "cannot be read")],
+)
+def test_a_file_that_cannot_be_read_is_told(tmp_path, content, said):
+    file = tmp_path / "s.json"
+    file.mkdir() if content is None else file.write_bytes(content)
+    with pytest.raises(ConfigError, match=f"s.json: {said}|s.json: is {said}"):
+        load("s", tmp_path)
+
+
+def test_a_file_may_begin_with_a_mark_of_its_encoding(tmp_path):
+    (tmp_path / "s.json").write_bytes(b'\xef\xbb\xbf{"sqs-dlq": "advisory"}')
+    assert load("s", tmp_path).rules == {"sqs-dlq": "advisory"}
+
+
+def test_a_range_without_anything_in_it_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="log-retention: minDays is 20, and maxDays is 10: nothing is allowed"):
+        load("s", write(tmp_path, {"log-retention": {"minDays": 20, "maxDays": 10}}))
+    with pytest.raises(ConfigError, match="log-retention: minDays is 999"):
+        load("s", write(tmp_path, {"log-retention": {"minDays": 999}}))  # above the default
+
+
 def test_everything_wrong_with_a_configuration_is_told_at_once(tmp_path):
     config = {
         "sqs-dql": "mandatory", "log-retention": {"maxDay": 7}, "iam-no-admin": "forbidden", "all": 3,
         "spot-launcher": 7, "spot-ecs-service": {"enforcementLevel": "maybe", "minShare": "most"},
+        "sqs-dlq": {"level": "advisory"},
     }  # fmt: skip
     with pytest.raises(ConfigError) as error:
         load("s", write(tmp_path, config))
@@ -141,6 +196,7 @@ def test_everything_wrong_with_a_configuration_is_told_at_once(tmp_path):
     assert "log-retention.maxDay: there is no such parameter; did you mean maxDays?" in text
     assert "iam-no-admin: 'forbidden' is no level; the levels are advisory, mandatory, remediate, disabled" in text
     assert "all: 3 is no level" in text
+    assert "sqs-dlq.level: there is no such parameter; did you mean enforcementLevel?" in text
     assert "spot-launcher: must be a level or an object of parameters" in text
     assert "spot-ecs-service.enforcementLevel: 'maybe' is no level" in text
     assert "spot-ecs-service.minShare: 'most' is not of type 'number'" in text

@@ -54,6 +54,30 @@ def test_a_stack_that_is_there_is_judged(tmp_path: Path, capsys: pytest.CaptureF
     assert about(found, "log-retention") == [("mandatory", "log")]
 
 
+def test_what_is_hidden_was_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hidden = {SIGNATURE: SECRET, "ciphertext": "CANARY"}
+    function = resource("orders", "aws:lambda/function:Function", environment=hidden)
+    file = written(tmp_path, resource("orders", redrivePolicy=hidden), resource("orders-dlq"), function)
+    _, found = said(capsys, "--state", file)
+    assert about(found, "sqs-dlq") == [("advisory", "orders"), ("advisory", "orders-dlq")]
+    assert about(found, "no-plain-secret") == [("advisory", "orders")]
+
+
+def test_of_a_program_that_does_not_bring_its_own_neither_configuration_nor_places_of_this_one_count(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    queue = resource("image_processor")
+    theirs = {**queue, "urn": f"urn:pulumi:prod::shop::{QUEUE}::image_processor"}
+    ours = {**queue, "urn": f"urn:pulumi:prod::serverless-batch::{QUEUE}::image_processor"}
+    told = []
+    for one in (theirs, ours):
+        check.main(["--state", written(tmp_path, one), "--format", "json"])
+        findings = json.loads(capsys.readouterr().out)["findings"]
+        told.append(({finding["rule"] for finding in findings}, {finding["file"] for finding in findings}))
+    assert told[0][1] == {None} and told[1][1] == {"workers/image_processor/worker.yaml"}
+    assert told[1][0] - told[0][0] == {"required-tags"}  # which prod asks for
+
+
 def test_what_the_program_only_looks_up_is_not_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     looked_up = resource("theirs") | {"external": True}
     old = resource("old") | {"delete": True}
@@ -84,7 +108,8 @@ def test_a_secret_that_the_export_hides_is_told_and_one_that_it_shows_is_judged_
     assert check.main(["--state", file]) == 1
     told = capsys.readouterr().out
     assert "CANARY" not in told
-    assert "settled-at-update · hides" in told and "mandatory sqs-dlq · shows" in told
+    assert "advisory log-retention · hides" in told and "mandatory sqs-dlq · shows" in told
+    assert "hidden in the export" in told and "update" not in told.split("advisory log-retention")[1].split("What")[0]
 
 
 @pytest.mark.parametrize(

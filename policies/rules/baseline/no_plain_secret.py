@@ -46,7 +46,7 @@ def _made_of_names(resource: Resource, stack: Stack) -> bool:
     """Whether what is unknown in the variables is proven to come from resources that hand out no secret."""
     holders = PROPERTIES.get(resource.type, ("environment",))
     linked = {urn for name in holders for urn in resource.dependencies.get(name, frozenset())}
-    types = [one.type for one in stack.resources if one.urn in linked]
+    types = [one.type for one in stack.resources if one.urn in linked - {resource.urn}]
     return len(types) == len(linked) > 0 and all(
         one.startswith(("aws:", "awsx:")) and not one.startswith(WITH_SECRETS) for one in types
     )

@@ -32,8 +32,7 @@ def check(resource: Resource, config: Config) -> Iterable[Finding]:
     if any(str(value).upper() in ("TRUE", "ENABLED") for value in values):
         yield refuse(
             resource,
-            "gets a public address, and this stack's network is private. Set assignPublicIp to false, or to "
-            "DISABLED in JSON.",
+            "gets a public address, and none may in this stack. Set assignPublicIp to false, or to DISABLED in JSON.",
         )
     elif UNKNOWN in values:
         yield unsettled(resource, "whether it gets a public address")

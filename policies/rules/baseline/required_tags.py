@@ -80,7 +80,7 @@ RULE = StackRule(
     parameters={
         "keys": {
             "type": "array",
-            "items": {"type": "string"},
+            "items": {"type": "string", "minLength": 1},
             "default": [],
             "description": "Keys of the tags that every resource has to have.",
         },

@@ -106,7 +106,7 @@ def _fault(
 RULE = StackRule(
     id="dlq-alarm",
     theme="dlq",
-    description="Somebody is told when a dead-letter queue has messages.",
+    description="An alarm with an action goes off when a dead-letter queue has messages.",
     why="A dead-letter queue keeps what failed for days and then deletes it. Without an alarm with an action the "
     "failure is found by whoever misses the result.",
     steps=f"Declare an `aws.cloudwatch.MetricAlarm` in the namespace AWS/SQS on {VISIBLE}, with the queue's name as "

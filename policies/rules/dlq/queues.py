@@ -145,7 +145,8 @@ class Queues:
             link = self.link(value, resource, name)
             if link.queue and link.queue.urn != holder:  # one that names itself is no dead-letter queue: sqs-dlq speaks
                 self.takes_dead_letters.add(link.queue.urn)
-            self.may_take_dead_letters |= link.candidates
+            is_hidden = link.unknown and resource.urn in resource.dependencies.get(name, ())
+            self.may_take_dead_letters |= self._queues.keys() if is_hidden else link.candidates
 
     def _read_allowance(self, queue: Link, holder: Resource, policy: Any) -> None:
         """A queue that names its sources takes dead letters, also when a source is in another stack."""

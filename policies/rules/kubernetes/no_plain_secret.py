@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from policies.model import UNKNOWN, Config, Finding, Resource, ResourceRule, Severity, Unknown, refuse, unsettled
-from policies.rules.baseline.secrets import is_secret, may_be_secret, told_by
+from policies.rules.baseline.secrets import is_secret, may_be_secret, shown, told_by
 from policies.rules.kubernetes.pods import HOLDERS, containers, inside, pod
 from policies.values import as_list
 
@@ -54,11 +54,10 @@ def _judge(resource: Resource, container: str, variable: Any) -> Iterable[Findin
     if answer is UNKNOWN:
         yield unsettled(resource, f"whether a variable of its {container} is a secret")
     elif answer is True:
-        shown = f"'{name}'" if isinstance(name, str) else "a variable"
         yield refuse(
             resource,
-            f"has a secret in plain text: {shown} of its {container}. Fill it with valueFrom.secretKeyRef, from a "
-            "secret that comes from AWS Secrets Manager.",
+            f"has a secret in plain text: {shown(name)} of its {container}. Fill it with valueFrom.secretKeyRef, from "
+            "a secret that comes from AWS Secrets Manager.",
         )
 
 
