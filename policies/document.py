@@ -28,8 +28,8 @@ does not run. One at *remediate* puts the inputs right before they go to AWS, if
 where it cannot, it stops the deployment as at *mandatory*.
 
 `config/<stack>.json` sets levels and parameters for a stack of this project, and is read without further ado; for
-other projects `POLICIES_CONFIG` names a folder of such files. `all` is the level of every rule that has none of its own.
-A file given with `--policy-pack-config` comes on top:
+other projects `POLICIES_CONFIG` names a folder of such files. `all` is the level of every rule that has none of its
+own. A file given with `--policy-pack-config` comes on top:
 
 ```json
 {{"all": "mandatory", "log-retention": {{"maxDays": 30, "enforcementLevel": "remediate"}}, "sqs-dlq": "advisory"}}
