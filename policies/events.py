@@ -36,13 +36,12 @@ def said(lines: Iterable[str]) -> Iterator[Entry]:
         if not isinstance(event, dict):
             raise Unreadable(f"line {number} is no engine event, which is an object")
         try:
-            if "policyEvent" in event:
-                yield _finding(event["policyEvent"])
-            if "policyRemediationEvent" in event:
-                yield _remediation(event["policyRemediationEvent"])
-            asked |= bool(event.get("summaryEvent", {}).get("PolicyPacks"))  # written like this
+            told = [_finding(event["policyEvent"])] if "policyEvent" in event else []
+            told += [_remediation(event["policyRemediationEvent"])] if "policyRemediationEvent" in event else []
+            asked |= bool(told or event.get("summaryEvent", {}).get("PolicyPacks"))  # the key is written like this
         except (KeyError, TypeError, AttributeError, ValueError):
             raise Unreadable(f"line {number} is no event that the Pulumi command line prints") from None
+        yield from told
     if not asked:
         raise Unreadable(
             "no policy was asked, or the events end before their summary: run the command with --policy-pack, and to "
