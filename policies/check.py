@@ -12,7 +12,7 @@ from policies.evaluation import evaluate
 from policies.exemptions import Exemptions
 from policies.model import AT_UPDATE, STALE_EXEMPTION, Level, OnUnknown
 from policies.reports.entries import ADVISORY, MANDATORY, Entry, entries, refused
-from policies.reports.formats import FORMATS, add_arguments, deliver
+from policies.reports.formats import add_arguments, deliver
 from policies.rules import RULES
 
 HIDDEN = "hidden in the export, so not judged (`pulumi stack export --show-secrets` shows it)"
@@ -33,7 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     told = entries(Path.cwd(), said(found, config))
-    deliver(FORMATS[given.format](given.stack or found.stack or "without resources", told), given.out)
+    if found.inputs and not any(one.type in rule.types for one in found.inputs for rule in RULES):
+        print(f"{given.state}: of {len(found.inputs)} resources there is none that a rule looks at", file=sys.stderr)
+    deliver(given.format, given.stack or found.stack or "without resources", told, given.out)
     return 1 if refused(told) else 0
 
 

@@ -42,9 +42,10 @@ What must stay as it is for a while is exempt: which rule, on which resources, w
                   "owner": "team-data", "expires": "2027-03-31"}}]}}
 ```
 
-In the pattern `*` is any number of characters, also `::` and `$`; `policies.report` and `policies.check` show the URN
-of each finding. What an exemption covers is told at every run, as advice by `{EXEMPT}` (or `{EXEMPT_IN_STACK}`). One
-that has expired or that nothing needs is told by `{STALE_EXEMPTION}`, which a stack may set to `mandatory`.
+A pattern is of the whole URN, which the reports show: `*` is any number of characters, also `::` and `$`, `?` is one,
+and `[ab]` one of these. What an exemption covers is told at every run, as advice by `{EXEMPT}` (or
+`{EXEMPT_IN_STACK}`). One that has expired or that nothing needs is told by `{STALE_EXEMPTION}`, which a stack may set
+to `mandatory`.
 
 What a rule asks may be unknown at preview, before the resource that it comes from exists. Such a question is told as
 advice by `{UNSETTLED}` (or `{UNSETTLED_IN_STACK}`, for rules about the whole stack), and the rule

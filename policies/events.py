@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from policies.model import STALE_EXEMPTION
-from policies.reports.entries import BY_ID, LEVELS, Entry
+from policies.reports.entries import BY_ID, LEVELS, MANDATORY, Entry
 from policies.settings import TELLING
 
 _COLOUR = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
@@ -38,7 +38,8 @@ def said(lines: Iterable[str]) -> Iterator[Entry]:
         try:
             told = [_finding(event["policyEvent"])] if "policyEvent" in event else []
             told += [_remediation(event["policyRemediationEvent"])] if "policyRemediationEvent" in event else []
-            asked |= bool(told or event.get("summaryEvent", {}).get("PolicyPacks"))  # the key is written like this
+            asked |= any(one.level == MANDATORY for one in told)  # a refusal needs no summary
+            asked |= bool(event.get("summaryEvent", {}).get("PolicyPacks"))  # the key is written like this
         except (KeyError, TypeError, AttributeError, ValueError):
             raise Unreadable(f"line {number} is no event that the Pulumi command line prints") from None
         yield from told

@@ -102,6 +102,8 @@ def _problems(entry: Any, rules: set[str]) -> Iterator[str]:
             yield f".{field}: is missing, or no text"
         elif field == "rule" and value not in rules:
             yield f".rule: there is no rule {value!r}{nearest(value, rules)}"
+        elif field == "urn" and not value.startswith(("urn:", "*", "?", "[")):
+            yield f".urn: {value!r} matches no URN, all of which begin with urn:pulumi:; did you mean *::{value}?"
         elif field == "reason" and len(value.strip()) < FEWEST_CHARACTERS:
             yield f".reason: says why in {FEWEST_CHARACTERS} characters or more"
         elif field == "expires" and not _is_date(value):

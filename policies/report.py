@@ -12,7 +12,7 @@ from pathlib import Path
 
 from policies import events, settings
 from policies.reports.entries import Entry, entries, refused
-from policies.reports.formats import FORMATS, add_arguments, deliver
+from policies.reports.formats import add_arguments, deliver
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     told = entries(project, said)
-    deliver(FORMATS[given.format](given.stack, told), given.out)
+    deliver(given.format, given.stack, told, given.out)
     return 1 if refused(told) else 0
 
 

@@ -37,7 +37,10 @@ class State:
 def read(file: Path) -> State:
     """Raises Unreadable."""
     try:
-        return State(json.loads(file.read_text(encoding="utf-8-sig")))
+        text = file.read_text(encoding="utf-8-sig")
+        if not text.strip():
+            raise Unreadable("is empty")
+        return State(json.loads(text))
     except OSError as error:
         raise Unreadable(f"{file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

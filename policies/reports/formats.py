@@ -26,14 +26,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="where the report goes; - or nothing: standard output")
 
 
-def deliver(report: str, out: Path | None) -> None:
+def deliver(format: str, stack: str, entries: Sequence[Entry], out: Path | None) -> None:
     """Ends the process with 2 where it cannot."""
+    report = FORMATS[format](stack, entries)
     try:
         if out is None or str(out) == "-":
             _print(report)
         else:
             out.parent.mkdir(parents=True, exist_ok=True)
             out.write_text(report, encoding="utf-8")
+            print(f"{text.verdict(stack, entries)} {out}", file=sys.stderr)
     except OSError as error:
         print(f"{out or 'standard output'}: the report cannot be written: {error.strerror}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -19,7 +19,7 @@ def render(stack: str, entries: Sequence[Entry]) -> str:
         if entry.level == "mandatory":
             failures += 1
             told = ElementTree.SubElement(case, "failure", type=entry.policy, message=_clean(entry.message))
-            told.text = _clean(f"{entry.message}\n{entry.rule.steps if entry.rule else ''}")
+            told.text = _clean(f"{entry.message}\n{entry.rule.steps if entry.rule else ''}\n{entry.urn}")
         elif entry.exemption:
             skipped += 1
             ElementTree.SubElement(case, "skipped", message=_clean(f"exempt: {entry.exemption}"))

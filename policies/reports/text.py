@@ -31,10 +31,13 @@ def _lines(stack: str, entries: Sequence[Entry]) -> Iterator[str]:
         if entry.urn:
             yield _one_line(f"  {entry.urn}")
         yield ""
+    yield verdict(stack, entries)
+
+
+def verdict(stack: str, entries: Sequence[Entry]) -> str:
     count = Counter("exempt" if entry.exemption else entry.level for entry in entries)
     said = ", ".join(f"{number} {level}" for level, number in sorted(count.items())) or "nothing to say"
-    verdict = "refused" if count["mandatory"] else "passes"
-    yield f"Stack {stack} {verdict}: {said}."
+    return f"Stack {stack} {'refused' if count['mandatory'] else 'passes'}: {said}."
 
 
 def _one_line(text: str) -> str:

@@ -89,6 +89,7 @@ def test_one_that_nothing_needs_is_told() -> None:
     [
         ({"rule": "sqs-dql"}, "exemptions.0.rule: there is no rule 'sqs-dql'; did you mean sqs-dlq?"),
         ({"reason": "legacy"}, "exemptions.0.reason: says why in 20 characters or more"),
+        ({"urn": "legacy-x"}, "exemptions.0.urn: 'legacy-x' matches no URN, all of which begin with urn:pulumi:"),
         ({"owner": " "}, "exemptions.0.owner: is missing, or no text"),
         ({"expires": "soon"}, "exemptions.0.expires: 'soon' is no date such as 2027-03-31"),
         ({"expire": "2027-01-01"}, "exemptions.0.expire: there is no such field; did you mean expires?"),

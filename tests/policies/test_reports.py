@@ -178,13 +178,29 @@ def test_what_is_no_event_is_refused_with_its_line(
     assert "events.json: line 2 is no" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("text", ["", '{"preludeEvent": {}}', '{"summaryEvent": {"PolicyPacks": {}}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        '{"preludeEvent": {}}',
+        '{"summaryEvent": {"PolicyPacks": {}}}',
+        '{"policyEvent": {"policyName": "sqs-dlq", "enforcementLevel": "advisory", "message": "…"}}',  # and no end
+    ],
+)
 def test_events_without_policies_say_nothing_of_a_stack(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
     (tmp_path / "events.json").write_text(text)
     assert report.main(["--stack", "dev", "--events", str(tmp_path / "events.json")]) == 2
     assert "no policy was asked" in capsys.readouterr().err
+
+
+def test_a_refusal_counts_also_without_the_end_of_the_events(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "events.json").write_text(event(policyName="sqs-dlq", enforcementLevel="mandatory", message="…"))
+    assert report.main(["--stack", "dev", "--events", str(tmp_path / "events.json")]) == 1
+    assert "Stack dev refused: 1 mandatory." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["", ".", "none.json"])
@@ -223,4 +239,5 @@ def test_a_report_goes_to_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[s
     out = tmp_path / "reports" / "dev.sarif"
     assert report.main(["--stack", "dev", "--format", "sarif", "--out", str(out)]) == 0
     assert json.loads(out.read_text())["runs"][0]["tool"]["driver"]["name"] == "serverless-batch policies"
-    assert capsys.readouterr().out == ""
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", f"Stack dev passes: nothing to say. {out}\n")

@@ -54,6 +54,13 @@ def test_a_stack_that_is_there_is_judged(tmp_path: Path, capsys: pytest.CaptureF
     assert about(found, "log-retention") == [("mandatory", "log")]
 
 
+def test_an_export_of_which_no_rule_knows_a_resource_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check.main(["--state", written(tmp_path, resource("it", "aws-native:sqs:Queue"))]) == 0
+    assert "of 1 resources there is none that a rule looks at" in capsys.readouterr().err
+
+
 def test_what_is_hidden_was_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hidden = {SIGNATURE: SECRET, "ciphertext": "CANARY"}
     function = resource("orders", "aws:lambda/function:Function", environment=hidden)
@@ -116,6 +123,7 @@ def test_a_secret_that_the_export_hides_is_told_and_one_that_it_shows_is_judged_
     ("text", "said"),
     [
         ("{", "is no JSON"),
+        ("", "is empty"),
         ("[]", "is no export of a stack"),
         ('{"deployment": {"resources": [{"urn": 3}]}}', "is no export of a stack"),
         ('{"deployment": {"resources": [{"urn": "urn:x", "type": "t"}]}}', "is no export of a stack"),

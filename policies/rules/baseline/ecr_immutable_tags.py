@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from policies.model import UNKNOWN, Config, Finding, Resource, ResourceRule, Severity, refuse, unsettled
 from policies.rules.baseline.ecr import REPOSITORIES, applies
 from policies.rules.baseline.exceptions import EXCEPT
+from policies.values import as_list
 
 IMMUTABLE = ("IMMUTABLE", "IMMUTABLE_WITH_EXCLUSION")
 
@@ -15,6 +16,7 @@ def check(resource: Resource, config: Config) -> Iterable[Finding]:
     if not applies(resource, config):
         return
     mutability = resource.get("imageTagMutability")
+    filters = as_list(resource.get("imageTagMutabilityExclusionFilters"))
     if mutability is UNKNOWN:
         yield unsettled(resource, "whether its tags can be moved")
     elif mutability not in IMMUTABLE:
@@ -22,6 +24,12 @@ def check(resource: Resource, config: Config) -> Iterable[Finding]:
             resource,
             "lets a tag be moved to another image, so what runs under it is not what was tested. Set "
             "imageTagMutability to IMMUTABLE.",
+        )
+    elif any(isinstance(one, Mapping) and not str(one.get("filter")).strip("*") for one in filters):
+        yield refuse(
+            resource,
+            "excludes every tag from being immutable, by an exclusion filter of * alone. Name what begins the tags "
+            "that are meant, or set imageTagMutability to IMMUTABLE.",
         )
 
 

@@ -91,6 +91,8 @@ def _fault(
         return UNKNOWN
     if isinstance(comparison, str) and comparison.startswith("LessThan") and "OrGreater" not in comparison:
         return f"{alarm} goes off when there are few messages"
+    if alarm.given("statistic") == "SampleCount":
+        return f"{alarm} counts how often SQS has counted, and not the messages. Take the statistic Maximum"
     limit = number(threshold)
     if alarm.given("metricName") not in metrics or limit is None:
         return None

@@ -37,7 +37,10 @@ def check(resource: Resource, _config: Config) -> Iterable[Finding]:
         yield refuse(resource, "has a definition that is no JSON object.")
         return
     unretried, uncaught, is_open = [], [], False
-    for state in states(definition):
+    found = list(states(definition))
+    # What is done about an error may fail in its turn; there an end has to be.
+    handlers = {one.get("Next") for state in found for one in _catchers(state.body) if isinstance(one, Mapping)}
+    for state in found:
         kind = state.body if state.body is UNKNOWN else state.body.get("Type")
         if kind is UNKNOWN:
             is_open = True
@@ -45,7 +48,8 @@ def check(resource: Resource, _config: Config) -> Iterable[Finding]:
             retried, caught = _any(state.has("Retry"), _tries), _any(state.has("Catch"), _catches)
             is_open |= UNKNOWN in (retried, caught)
             unretried += [state.name] if retried is False else []
-            uncaught += [state.name] if caught is False and not any(map(_bears, state.around)) else []
+            borne = state.name in handlers or any(map(_bears, state.around))
+            uncaught += [state.name] if caught is False and not borne else []
     if is_open:
         yield unsettled(resource, "how some of its states deal with errors")
     if unretried:
@@ -60,6 +64,10 @@ def check(resource: Resource, _config: Config) -> Iterable[Finding]:
             f"does nothing about an error of {_named(uncaught)}: the execution ends there, with what it has begun. "
             "Give each, or the Map or Parallel state around it, a Catch that undoes or tells.",
         )
+
+
+def _catchers(body: Any) -> list[Any]:
+    return as_list(body.get("Catch")) if isinstance(body, Mapping) else []
 
 
 def _any(values: Sequence[Any], applies: Any) -> bool | Unknown:

@@ -101,7 +101,7 @@ def _misplaced(action: Action, statement: Statement, number: int) -> str:
         )
     return (
         f"names no resource that {action.name} is for, so that {statement.place} does nothing there (action {number}). "
-        f"Name one like {action.arns[0]}."
+        f"Name one like {min(action.arns, key=len)}."
     )
 
 

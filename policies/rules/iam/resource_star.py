@@ -20,15 +20,16 @@ def check(resource: Resource, _config: Config) -> Iterable[Finding]:
         if not restrictable or "NotResource" in statement.excluding:
             continue
         narrow = narrows(statement.condition, is_resource_key, named)
-        if any(each is not UNKNOWN and covers_all(str(each)) for each in statement.resources):
+        if wide := [str(each) for each in statement.resources if each is not UNKNOWN and covers_all(str(each))]:
             if narrow is UNKNOWN:
                 yield unsettled(resource, f"the condition of {statement.place}")
             elif not narrow:
                 more = f" and {len(restrictable) - SHOWN} more" if len(restrictable) > SHOWN else ""
+                has = "the Resource *" if "*" in wide else "a Resource that is all there are in an ARN's form"
                 yield refuse(
                     resource,
-                    f"may do {', '.join(restrictable[:SHOWN])}{more} on every resource: {statement.place} has the "
-                    "Resource *. Name the ARNs of the resources that are used.",
+                    f"may do {', '.join(restrictable[:SHOWN])}{more} on every resource: {statement.place} has {has}. "
+                    "Name the ARNs of the resources that are used.",
                 )
         elif UNKNOWN in statement.resources and narrow is not True:
             yield unsettled(resource, f"a resource in {statement.place}")

@@ -84,7 +84,7 @@ RULE = ResourceRule(
     parameters={
         "services": {
             "type": "array",
-            "items": {"type": "string"},
+            "items": {"type": "string", "pattern": r"\.amazonaws\.com"},
             "default": [f"{name}.amazonaws.com" for name in SAY_FOR_WHOM],
             "description": "Services that have to be limited to an account, an ARN or an organisation.",
         }

@@ -42,8 +42,8 @@ def check(resource: Resource, _config: Config) -> Iterable[Finding]:
             elif not narrow:
                 yield refuse(
                     resource,
-                    f"may be assumed with a token of any {name}: {statement.place} has no condition on {ends[0]} that "
-                    "names one. Name the one that is meant, without a wildcard.",
+                    f"may be assumed with tokens of more than one {name}: {statement.place} has no condition on "
+                    f"{ends[0]} that names one. Name the one that is meant.",
                 )
 
 

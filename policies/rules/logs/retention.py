@@ -56,7 +56,8 @@ def _allowed(config: Config) -> list[int]:
 def _choice(config: Config) -> str:
     allowed = _allowed(config)
     if not allowed:
-        return f"a number of days from {config['minDays']:g} to {config['maxDays']:g}"
+        between = f"{config['minDays']:g} and {config['maxDays']:g}"
+        return f"a number of days that CloudWatch has; between {between} there is none, so widen minDays or maxDays"
     return " or ".join([", ".join(map(str, allowed[:-1])), str(allowed[-1])] if allowed[1:] else [str(allowed[0])])
 
 

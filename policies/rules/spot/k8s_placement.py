@@ -88,7 +88,7 @@ RULE = ResourceRule(
     parameters={
         "labels": {
             "type": "array",
-            "items": {"type": "string"},
+            "items": {"type": "string", "pattern": "="},
             "default": ["workload-type=batch"],
             "description": "Labels, written key=value, of nodes that are on Spot, besides those of EKS and Karpenter.",
         },
