@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from policies.model import STALE_EXEMPTION
-from policies.reports.entries import BY_ID, LEVELS, MANDATORY, Entry
+from policies.reports.entries import LEVELS, MANDATORY, Entry
+from policies.rules import BY_ID
 from policies.settings import TELLING
 
 _COLOUR = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")

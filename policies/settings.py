@@ -16,7 +16,7 @@ from policies import exemptions
 from policies.exemptions import Exemption
 from policies.model import EXEMPT, EXEMPT_IN_STACK, STALE_EXEMPTION, UNSETTLED, UNSETTLED_IN_STACK, Level, Rule
 from policies.places import project_name
-from policies.rules import RULES
+from policies.rules import BY_ID, RULES
 from policies.words import nearest
 
 FOLDER = Path(__file__).parent / "config"
@@ -83,7 +83,7 @@ def load(stack: str, folder: Path | None = None, project: str | None = None) -> 
     config = _read(file)
     problems = list(_problems(config))
     entries = config.pop(EXEMPTIONS, []) if isinstance(config, dict) else []
-    found, wrong = exemptions.read(entries, (rule.id for rule in RULES))
+    found, wrong = exemptions.read(entries, BY_ID)
     problems += [f"  {text}" for text in wrong]
     if problems:
         raise ConfigError("\n".join([f"{file}: the rules cannot be configured like this", *problems]))
@@ -152,14 +152,13 @@ def _problems(config: Any) -> Iterable[str]:
 
 
 def _value(rule: str, parameter: str, value: Any) -> Iterable[str]:
-    [schema] = [one.parameters[parameter] for one in RULES if one.id == rule]
-    for error in jsonschema.Draft7Validator(schema).iter_errors(value):
+    for error in jsonschema.Draft7Validator(BY_ID[rule].parameters[parameter]).iter_errors(value):
         yield f"  {rule}.{'.'.join([parameter, *map(str, error.absolute_path)])}: {error.message}"
 
 
 def _ranges(rule: str, given: Mapping[str, Any]) -> Iterable[str]:
     """Of a least and a most, such as minDays and maxDays, of which one may be the default."""
-    values = {name: schema["default"] for one in RULES if one.id == rule for name, schema in one.parameters.items()}
+    values = BY_ID[rule].defaults if rule in BY_ID else {}
     values |= {name: value for name, value in given.items() if name in values}
     for name, least in values.items():
         most = values.get(f"max{name.removeprefix('min')}") if name.startswith("min") else None

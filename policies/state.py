@@ -57,7 +57,7 @@ def _is_text(resource: Mapping[str, Any]) -> bool:
 
 def _resource(given: Mapping[str, Any], properties: Any) -> Resource:
     urn, linked = given["urn"], given.get("propertyDependencies")
-    props = _revealed(properties) if isinstance(properties, Mapping) else {}
+    props = revealed(properties) if isinstance(properties, Mapping) else {}
     dependencies = {
         name: frozenset(one for one in urns if isinstance(one, str))
         for name, urns in (linked.items() if isinstance(linked, Mapping) else ())
@@ -69,23 +69,26 @@ def _resource(given: Mapping[str, Any], properties: Any) -> Resource:
     return Resource(urn, given["type"], urn.split("::", 3)[3], props, dependencies)
 
 
-def _revealed(value: Any) -> Any:
-    """Secrets as what they hide if the export shows it, or else as unknown; files as None."""
+def revealed(value: Any) -> Any:
+    """Secrets as what they hide if that is shown, or else as unknown; files as None.
+
+    On the wire a secret has its value; in an export its text, in JSON or ciphered.
+    """
     if isinstance(value, list):
-        return [_revealed(item) for item in value]
+        return [revealed(item) for item in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if not isinstance(value, Mapping):
         return value
     kind = value.get(SIGNATURE)
     if kind == SECRET:
-        return _shown(value.get("plaintext"))
-    return None if kind else {key: _revealed(item) for key, item in value.items()}
+        return revealed(value["value"]) if "value" in value else _shown(value.get("plaintext"))
+    return None if kind else {key: revealed(item) for key, item in value.items()}
 
 
 def _shown(plaintext: Any) -> Any:
     """Of a secret, which `--show-secrets` writes as JSON."""
     try:
-        return _revealed(json.loads(plaintext))
+        return revealed(json.loads(plaintext))
     except (TypeError, ValueError, RecursionError):
         return UNKNOWN

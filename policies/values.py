@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from policies.model import UNKNOWN
+from policies.model import UNKNOWN, Resource
 
 
 def number(value: Any) -> float | None:
@@ -19,6 +19,15 @@ def number(value: Any) -> float | None:
     except (ValueError, OverflowError):
         return None
     return result if math.isfinite(result) else None
+
+
+def given_number(resource: Resource, name: str, default: float) -> float | None:
+    """The number that an output was given, or the one that AWS takes without; None if it is unknown."""
+    value = resource.given(name)
+    if value is UNKNOWN:
+        return None
+    given = number(value)
+    return default if given is None else given
 
 
 def as_list(value: Any) -> list[Any]:

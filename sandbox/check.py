@@ -13,7 +13,7 @@ from rich.console import Console
 
 from components.settings import parse_settings
 from components.stackfile import engine_config
-from policies.rules import RULES
+from policies.rules import BY_ID
 from policies.settings import load
 from sandbox.agenda import agenda
 from sandbox.analyzer import Violation, analyze
@@ -78,9 +78,9 @@ def report(phases: Mapping[str, list[Violation]]) -> bool:
             name = violation.urn.rsplit("::", 1)[-1]
             console.print(f"  [{colour}]{violation.level}[/] {violation.policy} · {name or 'stack'}")
             console.print(f"    {violation.message}", markup=False)
-            for rule in RULES:
-                if rule.id == violation.policy and violation.level != "remediate":
-                    console.print(f"    {rule.description} See {rule.url}", markup=False)
+            rule = BY_ID.get(violation.policy)
+            if rule and violation.level != "remediate":
+                console.print(f"    {rule.description} See {rule.url}", markup=False)
     if refused:
         console.print("[red bold]Refused:[/] a mandatory policy is violated; nothing would be deployed.")
     else:

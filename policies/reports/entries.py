@@ -7,13 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from policies.model import EXEMPT, EXEMPT_IN_STACK, STALE_EXEMPTION, Rule
+from policies.model import EXEMPT, EXEMPT_IN_STACK, Rule
 from policies.places import Place, place
-from policies.rules import RULES
+from policies.rules import BY_ID
 
 MANDATORY, ADVISORY = "mandatory", "advisory"
 LEVELS = (MANDATORY, "remediate", ADVISORY)  # the weightiest first
-BY_ID = {rule.id: rule for rule in RULES}
 _EXEMPT = re.compile(r"(.*) Exempt from ([a-z0-9-]+) \((.*)\)\.", re.DOTALL)
 
 
@@ -59,10 +58,6 @@ def entries(project: Path, said: Iterable[Entry]) -> list[Entry]:
 
 def refused(said: Iterable[Entry]) -> list[Entry]:
     return [one for one in said if one.level == MANDATORY]
-
-
-def is_stale_exemption(entry: Entry) -> bool:
-    return entry.policy == STALE_EXEMPTION
 
 
 def _of_its_rule(entry: Entry) -> Entry:

@@ -12,6 +12,7 @@ RULES: tuple[Rule, ...] = (
     *logs.RULES,
     *iam.RULES,
 )
+BY_ID = {rule.id: rule for rule in RULES}
 
 
 def of_theme(theme: str) -> tuple[Rule, ...]:

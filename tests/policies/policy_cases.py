@@ -7,10 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from policies.evaluation import judge, judge_in_stack
-from policies.model import Finding, Resource, ResourceRule, Rule, Stack, StackRule
-from policies.rules import RULES
-
-BY_ID: dict[str, Rule] = {rule.id: rule for rule in RULES}
+from policies.model import Finding, Resource, ResourceRule, Stack, StackRule
+from policies.rules import BY_ID
 
 
 def urn(type_: str, name: str, parent_type: str = "") -> str:

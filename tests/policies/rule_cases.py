@@ -29,11 +29,10 @@ import yaml
 
 from policies.evaluation import evaluate
 from policies.model import UNKNOWN, Finding, Resource
-from policies.rules import RULES
+from policies.rules import BY_ID
 
 CASES = Path(__file__).parent / "cases"
 KINDS = ("pass", "fail", "unknown", "exempt")
-BY_ID = {rule.id: rule for rule in RULES}
 
 
 class _Loader(yaml.SafeLoader):

@@ -15,9 +15,9 @@ import pytest
 from policies import report
 from policies.model import EXEMPT, STALE_EXEMPTION
 from policies.places import Place, place
-from policies.reports.entries import BY_ID, Entry, entries
+from policies.reports.entries import Entry, entries
 from policies.reports.formats import FORMATS
-from policies.rules import RULES
+from policies.rules import BY_ID
 
 PROJECT = Path(__file__).parents[2]
 URN = "urn:pulumi:dev::serverless-batch::"
@@ -66,7 +66,7 @@ def test_a_finding_has_its_place_in_the_project() -> None:
 
 def test_the_text_says_what_is_wrong_where_why_and_what_to_do() -> None:
     first = rendered("text").split("\n\n")[0]
-    rule = next(rule for rule in RULES if rule.id == "sqs-dlq")
+    rule = BY_ID["sqs-dlq"]
     assert first.startswith("mandatory sqs-dlq · orders · components/queue.py:")
     words = " ".join(first.split())
     assert all(" ".join(text.split()) in words for text in (BARE.message, rule.steps, rule.why, rule.url, BARE.urn))

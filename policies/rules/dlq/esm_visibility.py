@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from policies.model import UNKNOWN, Config, Finding, Resource, Severity, Stack, StackRule, refuse, unsettled
+from policies.model import Config, Finding, Resource, Severity, Stack, StackRule, refuse, unsettled
 from policies.rules.dlq.functions import Functions
 from policies.rules.dlq.queues import Queues
-from policies.values import number
+from policies.values import given_number
 
 MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
 # Seconds where nothing is said. Source: CreateFunction and SetQueueAttributes in AWS's API references.
@@ -25,8 +25,9 @@ def check(resource: Resource, stack: Stack, config: Config) -> Iterable[Finding]
     queue, function = source.queue, meant.one
     if queue is None or function is None:
         return  # no queue, or in another stack
-    hidden, timeout = _seconds(queue, "visibilityTimeoutSeconds", VISIBILITY), _seconds(function, "timeout", TIMEOUT)
-    window = _seconds(resource, "maximumBatchingWindowInSeconds", 0)
+    hidden = given_number(queue, "visibilityTimeoutSeconds", VISIBILITY)
+    timeout = given_number(function, "timeout", TIMEOUT)
+    window = given_number(resource, "maximumBatchingWindowInSeconds", 0)
     if hidden is None or timeout is None or window is None:
         yield unsettled(resource, f"whether the visibility timeout of {queue} fits the timeout of {function}")
         return
@@ -38,15 +39,6 @@ def check(resource: Resource, stack: Stack, config: Config) -> Iterable[Finding]
             "a message that waits for a function that is throttled is received again meanwhile, and is processed "
             f"twice. Set visibilityTimeoutSeconds of the queue to {least:.0f} or more.",
         )
-
-
-def _seconds(resource: Resource, name: str, default: float) -> float | None:
-    """None if it is unknown."""
-    value = resource.given(name)
-    if value is UNKNOWN:
-        return None
-    seconds = number(value)
-    return default if seconds is None else seconds
 
 
 RULE = StackRule(

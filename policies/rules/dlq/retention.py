@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from policies.model import UNKNOWN, Config, Finding, Resource, Severity, Stack, StackRule, refuse, unsettled
+from policies.model import Config, Finding, Resource, Severity, Stack, StackRule, refuse, unsettled
 from policies.rules.dlq.queues import QUEUE, Queues, is_fifo
-from policies.values import number
+from policies.values import given_number
 
+RETENTION = "messageRetentionSeconds"
 DAY = 24 * 3600
 DEFAULT_SECONDS = 4 * DAY  # SetQueueAttributes, Amazon SQS API reference
 LONGEST_DAYS = 14
@@ -18,7 +19,7 @@ def check(resource: Resource, stack: Stack, config: Config) -> Iterable[Finding]
     taken, maybe = (resource.urn in known for known in (queues.takes_dead_letters, queues.may_take_dead_letters))
     if not taken and not maybe:
         return
-    kept = _retention(resource)
+    kept = given_number(resource, RETENTION, DEFAULT_SECONDS)
     if kept is None:
         yield unsettled(resource, "how long it keeps its messages")
     elif kept < config["minDays"] * DAY:
@@ -39,7 +40,7 @@ def _judge_sources(resource: Resource, kept: float, queues: Queues) -> Iterable[
     if is_fifo(resource):
         return
     for source in queues.sources.get(resource.urn, []):
-        before = _retention(source)
+        before = given_number(source, RETENTION, DEFAULT_SECONDS)
         if before is None:
             yield unsettled(resource, f"how long {source}, whose dead letters it takes, keeps its messages")
         elif before > kept:
@@ -49,15 +50,6 @@ def _judge_sources(resource: Resource, kept: float, queues: Queues) -> Iterable[
                 "from when they were sent first, so the oldest are gone on arrival. Set messageRetentionSeconds to "
                 f"{before:.0f} or more.",
             )
-
-
-def _retention(queue: Resource) -> float | None:
-    """Seconds; None if that is unknown."""
-    value = queue.given("messageRetentionSeconds")
-    if value is UNKNOWN:
-        return None
-    seconds = number(value)
-    return DEFAULT_SECONDS if seconds is None else seconds
 
 
 RULE = StackRule(
